@@ -13,6 +13,8 @@
 //     Lower of each target; constants that a target wants for it go into Extras.
 //   - A formula that is right for ordinary tiles alone sounds an alarm (OrAlarm,
 //     ToInt16OrAlarm, AlarmCode) and says with Rarely what is done instead.
+//   - A formula that takes less per element, but more per group, says with Else
+//     what is done instead where groups are not long.
 //   - A memory type or a kind of mask: a Mem in ir/ir.go, and a case in load and
 //     store of each target. Tails are handled already.
 //   - A float format: a format in formula/float.go, and a Mem for reading it.

@@ -59,7 +59,7 @@ func TestDifferential(t *testing.T) {
 						try(g, []place{{atEnd: true}, {offset: i % 64}})
 					}
 				}
-				for _, g := range []Grid{{1, 1, 20000}, {1, 300, 33}, {2, 513, 16}, {3, 1025, 1}, {2, 3, 2049}, {1, 512, 32}} {
+				for _, g := range []Grid{{1, 1, 20000}, {1, 300, 33}, {2, 513, 16}, {3, 1025, 1}, {2, 3, 2049}, {1, 512, 32}, {2, 3, 640}, {1, 4, 512}} {
 					if k.flat {
 						g = Grid{1, 1, elements(g)}
 					}

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"math"
 	"math/bits"
 	"runtime"
 	"sync"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/lowbit-go/lowbit/bf16"
 )
 
 // Assembly divides without dividing. With r = RN(1/s), the reciprocal rounded,
@@ -176,4 +179,84 @@ func TestDivisionRange(t *testing.T) {
 			t.Fatalf("%x/%x = %x, got %x, which is not small", x, s, want, got)
 		}
 	}
+}
+
+// Numbers of 16 bits, x of a*2^i with at most eleven bits in a, are divided in
+// two operations, where groups are long enough for what these need per group:
+// with b the float below r, e = RN(1 - b*s) and c = RN(RN(e + e*2^-22)*b),
+//
+//	RN(x*b + RN(x*c))
+//
+// is not always RN(x/s), but it is where it counts: it lies on the same side of
+// every h of at most ten bits, and is h if RN(x/s) is. Those h are what divides
+// numbers that are rounded to integers of nine bits, or to small floats,
+// differently.
+//
+// b is within one and a half units of 1/s, so 0 < e < 1.5*2^-23 (but for e's own
+// rounding), and 1/s = b*(1 + e + e^2 + ...). So b + c is too large by a factor
+// of e*2^-22 - e^2 <= 2^-46, and three roundings of e*b and x*c add at most
+// 2^-24*e each: the sum is off by a factor within 2^-44 before it is rounded. Where that
+// makes a difference, and h is one of the two results, x/s is within that of
+// the middle between h and a neighbour,
+//
+//	M = h*2^j +- 1, odd, of 25 bits: |a*2^k - M*t| < 2^-44 * 2^49 = 32
+//
+// with t, of 24 bits, the significand of s. There are few candidates.
+const nearShortMiddle = 64
+
+// TestShortDivision tries all of them, and quotients at and beside an h.
+func TestShortDivision(t *testing.T) {
+	same := func(x, s, h float32) {
+		t.Helper()
+		got, want := shortQuotient(x, s, 1/s), x/s
+		if (got < h) != (want < h) || (got > h) != (want > h) {
+			t.Fatalf("%x/%x = %x, got %x, on another side of %x", x, s, want, got, h)
+		}
+	}
+	tried := 0
+	for h := int64(1); h < 1<<10; h += 2 {
+		even := h << bits.LeadingZeros32(uint32(h)) >> 7 // of 25 bits
+		for _, m := range []int64{even + 1, even - 1} {
+			if m < 1<<24 {
+				m = 2*even - 1
+			}
+			for a := int64(1 << 10); a < 1<<11; a++ {
+				for k := 37; k <= 39; k++ {
+					s := (a<<k + m/2) / m
+					if c := a<<k - m*s; s >= 1<<23 && s < 1<<24 && c >= -nearShortMiddle && c <= nearShortMiddle {
+						tried++
+						x, s := float32(a), float32(s)
+						same(x, s, float32(math.Ldexp(float64(even), int(math.Round(math.Log2(float64(x)/float64(s)/float64(even)))))))
+					}
+				}
+			}
+		}
+	}
+	assert.Positive(t, tried)
+
+	r := newSource(10)
+	for range effort(100_000, 3_000_000, 300_000_000) {
+		h := float32(1 + r.IntN(1<<10-1))
+		s := neighbour(float32(1), r.IntN(1<<23))
+		if r.IntN(2) == 0 {
+			s = bf16.FromFloat32(s).Float32()
+		}
+		s *= []float32{1, leastSafeScale, mostSafeScale / 2}[r.IntN(3)]
+		x := neighbour(h*s, r.IntN(3)-1)
+		same(bf16.FromFloat32(x).Float32(), s, h)
+		same(math.Float32frombits(math.Float32bits(x)&^0x1fff), s, h) // of eleven bits
+	}
+	for _, s := range []float32{leastSafeScale, 1, 3, 0xffffffp-24, mostSafeScale} {
+		negative := shortQuotient(float32(math.Copysign(0, -1)), s, 1/s)
+		assert.Equal(t, uint32(1)<<31, math.Float32bits(negative))
+		assert.Zero(t, math.Float32bits(shortQuotient(0, s, 1/s)))
+	}
+}
+
+// shortQuotient is x/s in two operations, r being 1/s.
+func shortQuotient(x, s, r float32) float32 {
+	below := math.Float32frombits(math.Float32bits(r) - 1)
+	rest := fma32(-below, s, 1)
+	rest = fma32(rest, 0x1p-22, rest) * below
+	return fma32(x, below, x*rest)
 }

@@ -83,7 +83,7 @@ number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y =
 		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
 		y := func(c, sign *ir.Node) *ir.Node { return withSign(k, onGrid(k, c, least, step), sign).Mul(s) }
 
-		v := signedQuotient(x, s, r).OrAlarm()
+		v := t.quotient(x, s, r, signedQuotient(x, s, r)).OrAlarm()
 		p := magnitude(k, v).As(ir.I32)
 		c := p.UMin(most.As(ir.I32))
 		k.Store("y", t.out, y(c.As(ir.F32), v))
@@ -161,7 +161,7 @@ func quantizeFp(t tensor) []*ir.Kernel {
 recip is Prepare's.`, Codes.Of(q.name), Elems.Of(t.name))
 		most := k.Word("most", ir.MemF32)
 		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
-		q.store(k, "q", most, signedQuotient(x, s, r), func() *ir.Node { return x.Div(s) })
+		q.store(k, "q", most, t.quotient(x, s, r, signedQuotient(x, s, r)), func() *ir.Node { return x.Div(s) })
 		ks = append(ks, k)
 
 		k = ir.New("quantizefp"+t.name, "QuantizeFpPowerOfTwo", `is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.`,

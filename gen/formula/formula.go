@@ -99,6 +99,24 @@ func signedQuotient(c, s, r *ir.Node) *ir.Node {
 	return q.MulSub(s, c).MulSubFrom(r, q)
 }
 
+// quotient is three, x/s in three operations, or what rounds as that does to ten
+// bits and less, in two: of a number x of 16 bits the quotient is never so close
+// to the middle of a number of so many bits and of a float32 beside it that an r
+// of twice the bits, below and rest, would not do, and the sum of two products
+// with one rounding. TestShortDivision lists the closest; there rest must not be
+// too small. As it is not negative, the quotient of -0 is -0. For infinite x it
+// is infinite.
+func (t tensor) quotient(x, s, r, three *ir.Node) *ir.Node {
+	if t.mem == ir.MemF32 {
+		return three
+	}
+	k := ir.Of(x)
+	below := r.As(ir.I32).ISub(k.Int(1)).As(ir.F32)
+	rest := below.MulSubFrom(s, k.Const(1))
+	rest = rest.MulAdd(k.Const(0x1p-22), rest).Mul(below)
+	return x.MulAdd(below, x.Mul(rest)).Else(three)
+}
+
 // maskKind is a way to say what was clipped, with the name it gives a kernel.
 type maskKind struct {
 	name, doc string

@@ -15,8 +15,12 @@ recip is Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t
 			if minval != nil {
 				x = x.Sub(minval)
 			}
+			q := quotient(x, s, r)
+			if minval == nil {
+				q = t.quotient(x, s, r, q)
+			}
 			lo, hi = lo.ToFloat(), hi.ToFloat()
-			v := quotient(x, s, r).OrAlarm().Round()
+			v := q.OrAlarm().Round()
 			c := v.Max(lo).Min(hi)
 			y := c.MulAdd(s, k.Const(0))
 			if minval != nil {
@@ -86,7 +90,11 @@ recip is Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
 			if minval != nil {
 				x = x.Sub(minval)
 			}
-			i := quotient(x, s, r).ToInt16OrAlarm()
+			v := quotient(x, s, r)
+			if minval == nil {
+				v = t.quotient(x, s, r, v)
+			}
+			i := v.ToInt16OrAlarm()
 			if zero != nil {
 				i = i.AddSat16(zero.Narrow16())
 			}

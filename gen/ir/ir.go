@@ -102,12 +102,13 @@ type Op uint8
 
 // Operations. Floating-point ones round half to even, once.
 const (
-	OpLoad  Op = iota // next tile of a stream, what is no integer of its own widened to 32-bit lanes
-	OpParam           // this group's element of a parameter array
-	OpWord            // a scalar argument of the call
-	OpConst           // the same 32 bits in every lane
-	OpTable           // whole-register constant, asked for by a target
-	OpStore           // next tile of a stream
+	OpLoad   Op = iota // next tile of a stream, what is no integer of its own widened to 32-bit lanes
+	OpParam            // this group's element of a parameter array
+	OpWord             // a scalar argument of the call
+	OpConst            // the same 32 bits in every lane
+	OpTable            // whole-register constant, asked for by a target
+	OpUppers           // mask: the upper halves of 32-bit lanes, asked for by a target
+	OpStore            // next tile of a stream
 
 	OpAdd        // a + b
 	OpSub        // a - b
@@ -139,6 +140,7 @@ const (
 	OpShl   // by a constant
 	OpShr   // logical, by a constant
 	OpAs    // the same bits as another type
+	OpElse  // a where groups are long, b elsewhere
 
 	OpEq      // mask: a == b, floats
 	OpIEq     // mask: a == b, integers
@@ -170,8 +172,8 @@ const (
 	OpResult   // stores a group's number
 )
 
-var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
-	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "ToInt", "ToFloat", "WidenF16", "IAdd", "ISub", "Excess", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
+var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
+	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "ToInt", "ToFloat", "WidenF16", "IAdd", "ISub", "Excess", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
 	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
@@ -402,6 +404,9 @@ func (k *Kernel) TableConst(words []uint32) *Node {
 	return k.add(Node{Op: OpTable, Type: I32, Table: string(b)})
 }
 
+// Uppers is a mask of 16-bit lanes: the upper halves of 32-bit ones.
+func (k *Kernel) Uppers() *Node { return k.add(Node{Op: OpUppers, Type: Mask}) }
+
 // Store writes the tile to an output. Accepted are F32 to floats, I32 and I16 to integers
 // of their size, I16 as it was loaded, I8 to bytes and less, Mask to Bits.
 func (k *Kernel) Store(name string, m Mem, v *Node) {
@@ -531,6 +536,9 @@ func (n *Node) As(t Type) *Node {
 	}
 	return n.k.add(Node{Op: OpAs, Type: t, Args: []*Node{n}})
 }
+
+// Else is n where groups are long, and elsewhere b, for which less is computed per group.
+func (n *Node) Else(b *Node) *Node { return n.bin(OpElse, n.Type, b, n.Type) }
 
 // Masks.
 

@@ -158,7 +158,7 @@ type allocation map[*Seg]assignment
 func (p *planner) allocate(pr *program) (allocation, bool) {
 	var all []*Seg
 	shapes := append(append([]*shape{}, pr.short...), pr.trees...)
-	for _, sh := range []*shape{pr.groups, pr.lanes} {
+	for _, sh := range []*shape{pr.groups, pr.long, pr.lanes} {
 		if sh != nil {
 			shapes = append(shapes, sh)
 		}
@@ -236,15 +236,12 @@ func (p *planner) candidates() []*ir.Node {
 	uses := map[int]int{}
 	for _, n := range p.k.Nodes {
 		for _, a := range p.operands(n) {
-			for a.Op == ir.OpAs {
-				a = a.Args[0]
-			}
-			uses[a.ID] += n.Slots()
+			uses[same(a, true).ID] += n.Slots()
 		}
 	}
 	var out []*ir.Node
 	for _, n := range p.k.Nodes {
-		if n.Op == ir.OpConst || n.Op == ir.OpTable || n.Op == ir.OpWord || n.Op == ir.OpParam {
+		if n.Op == ir.OpConst || n.Op == ir.OpTable || n.Op == ir.OpUppers || n.Op == ir.OpWord || n.Op == ir.OpParam {
 			out = append(out, n)
 		}
 	}

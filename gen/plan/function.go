@@ -17,13 +17,19 @@ func Generate(k *ir.Kernel, m Machine) error {
 		}
 	}
 	p.reach()
+	for _, n := range p.candidates() { // what long groups alone need is not worth a register in all loops
+		p.demoted[n.ID] = !p.needs[false].reached(n) && p.needs[true].reached(n)
+	}
 	if err := p.assignPointers(); err != nil {
 		return err
 	}
 	var pr *program
 	var alloc allocation
 	// What to do without where registers run out, the cheapest first.
-	concessions := []func(){func() { p.shared = nil }, func() { p.between = nil }}
+	var concessions []func()
+	for _, forget := range []func(r *needs){func(r *needs) { r.shared = nil }, func(r *needs) { r.between = nil }} {
+		concessions = append(concessions, func() { forget(p.needs[false]); forget(p.needs[true]) })
+	}
 	for _, n := range p.candidates() {
 		concessions = append(concessions, func() { p.demoted[n.ID] = true })
 	}
@@ -169,10 +175,18 @@ func (p *printer) function() {
 		m.Branch(p.counts.length, Equal, 4*m.Width()/sh.share, sh.name)
 	}
 	p.chooseTree()
+	if sh := p.pr.long; sh != nil { // without tiles where groups meet
+		m.Branch(p.counts.length, Less, manyTiles*4*m.Width(), "groups")
+		m.BranchMultiple(p.counts.length, 4*m.Width(), sh.name+"s")
+		m.Branch(p.counts.groups, Equal, 1, sh.name+"s")
+	}
 	if p.pr.groups.meet != nil {
 		p.row()
 	} else {
-		p.groups()
+		p.groups(p.pr.groups)
+	}
+	if p.pr.long != nil {
+		p.groups(p.pr.long)
 	}
 	for _, sh := range p.pr.trees {
 		p.tree(sh)
@@ -188,18 +202,18 @@ func (p *printer) function() {
 	}
 }
 
-// groups is the loop over groups of any length.
-func (p *printer) groups() {
+// groups is the loop over groups one by one.
+func (p *printer) groups(sh *shape) {
 	m := p.m
-	m.Label("groups")
-	p.run(p.pr.groups.group)
+	m.Label(sh.name + "s")
+	p.run(sh.group)
 	m.Move(p.counts.n, p.counts.length)
-	p.tiles(p.pr.groups)
-	p.run(p.pr.groups.after)
+	p.tiles(sh)
+	p.run(sh.after)
 	p.advanceParams(1)
 	p.advanceResults(1)
 	m.AddImm(p.counts.groups, -1)
-	m.Branch(p.counts.groups, NotEqual, 0, "groups")
+	m.Branch(p.counts.groups, NotEqual, 0, sh.name+"s")
 	p.ret()
 }
 
@@ -340,8 +354,9 @@ func (p *printer) turn(sh *shape, count GPR, tile int, end string) {
 	m.Branch(count, GreaterEqual, 2*tile, sh.ahead.name)
 }
 
-// fewTiles are so few that to look ahead does not pay.
-const fewTiles = 4
+// fewTiles are so few that to look ahead does not pay, and of manyTiles it does
+// pay to compute more per group.
+const fewTiles, manyTiles = 4, 8
 
 // tail runs a tile's code on what is left of one.
 func (p *printer) tail(sh *shape) {

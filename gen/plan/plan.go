@@ -204,7 +204,8 @@ type Seg struct {
 	vals    map[[2]int]V
 	up      *Seg // values computed before: of the group, of the call
 	lanes   bool
-	share   int // groups per tile
+	share   int  // groups per tile
+	long    bool // groups are long ones
 	at      map[string]Addr
 	params  map[V]Addr // where parameters are that stay in memory
 	name    string     // of the loop, for labels
@@ -289,12 +290,8 @@ type planner struct {
 	m       Machine
 	class   []Class
 	extras  map[int][]*ir.Node
-	demoted map[int]bool          // constants and parameters that are loaded anew at each use
-	wanted  map[bool]map[int]bool // nodes of the ordinary way, and of the rare one
-	alarmed map[int]bool          // what an alarm looks at, and all that leads to it
-	behind  map[int]bool          // nodes of the ordinary way that do not
-	between []*ir.Node            // those of the first that the second need
-	shared  []*ir.Node            // parameters that both need
+	demoted map[int]bool    // constants and parameters that are loaded anew at each use
+	needs   map[bool]*needs // of long groups, and of all others
 	streams []*ir.Stream
 	ptr     map[string]GPR
 	n       GPR // elements left
@@ -304,33 +301,55 @@ type planner struct {
 	maxUsed [classes]int
 }
 
-// reach finds the nodes that the ordinary way (false) or the rare one needs.
-func (p *planner) reach() {
-	p.wanted = map[bool]map[int]bool{false: {}, true: {}}
-	p.alarmed, p.behind, p.between, p.shared = map[int]bool{}, map[int]bool{}, nil, nil
-	for _, n := range p.k.Nodes {
-		if n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmLow {
-			p.want(p.alarmed, p.m.Watched(n))
-		}
-		if n.Root() {
-			p.want(p.wanted[n.Rare], n)
+// needs are the nodes that a kind of shape needs.
+type needs struct {
+	wanted  map[bool]map[int]bool // of the ordinary way, and of the rare one
+	alarmed map[int]bool          // what an alarm looks at, and all that leads to it
+	behind  map[int]bool          // nodes of the ordinary way that do not
+	between []*ir.Node            // those of the first that the second need
+	shared  []*ir.Node            // parameters that both need
+}
+
+// same is the node that another one stands for, where groups are long or elsewhere.
+func same(n *ir.Node, long bool) *ir.Node {
+	for n.Op == ir.OpAs || n.Op == ir.OpElse {
+		if n.Op == ir.OpElse && !long {
+			n = n.Args[1]
+		} else {
+			n = n.Args[0]
 		}
 	}
+	return n
+}
+
+// reach finds the nodes that are needed.
+func (p *planner) reach() {
+	p.needs = map[bool]*needs{}
 	levels := p.k.Levels(false)
-	for _, n := range p.k.Nodes {
-		if levels[n.ID] != ir.PerElement || !p.wanted[false][n.ID] || p.alarmed[n.ID] {
-			continue
+	for _, long := range []bool{false, true} {
+		r := &needs{wanted: map[bool]map[int]bool{false: {}, true: {}}, alarmed: map[int]bool{}, behind: map[int]bool{}}
+		p.needs[long] = r
+		for _, n := range p.k.Nodes {
+			if n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmLow {
+				p.want(r.alarmed, p.m.Watched(n), long)
+			}
+			if n.Root() {
+				p.want(r.wanted[n.Rare], n, long)
+			}
 		}
-		p.behind[n.ID] = true
-		for _, a := range p.operands(n) {
-			for a.Op == ir.OpAs {
-				a = a.Args[0]
+		for _, n := range p.k.Nodes {
+			if levels[n.ID] != ir.PerElement || !r.wanted[false][n.ID] || r.alarmed[n.ID] {
+				continue
 			}
-			if p.alarmed[a.ID] && levels[a.ID] == ir.PerElement && !slices.Contains(p.between, a) {
-				p.between = append(p.between, a)
-			}
-			if a.Op == ir.OpParam && p.alarmed[a.ID] && !slices.Contains(p.shared, a) {
-				p.shared = append(p.shared, a)
+			r.behind[n.ID] = true
+			for _, a := range p.operands(n) {
+				a = same(a, long)
+				if r.alarmed[a.ID] && levels[a.ID] == ir.PerElement && !slices.Contains(r.between, a) {
+					r.between = append(r.between, a)
+				}
+				if a.Op == ir.OpParam && r.alarmed[a.ID] && !slices.Contains(r.shared, a) {
+					r.shared = append(r.shared, a)
+				}
 			}
 		}
 	}
@@ -338,24 +357,30 @@ func (p *planner) reach() {
 
 // wants reports whether a segment's tile needs a node.
 func (s *Seg) wants(n *ir.Node) bool {
+	r := s.p.needs[s.long]
 	if s.second {
-		return s.p.behind[n.ID]
+		return r.behind[n.ID]
 	}
-	return s.p.wanted[s.rare][n.ID]
+	return r.wanted[s.rare][n.ID]
 }
 
-func (p *planner) want(set map[int]bool, n *ir.Node) {
+// want puts what a node stands for into a set, and all that leads to that.
+func (p *planner) want(set map[int]bool, n *ir.Node, long bool) {
+	n = same(n, long)
 	if set[n.ID] {
 		return
 	}
 	set[n.ID] = true
 	for _, a := range p.operands(n) {
-		p.want(set, a)
+		p.want(set, a, long)
 	}
 }
 
+// reached reports whether a node is needed at all.
+func (r *needs) reached(n *ir.Node) bool { return r.wanted[false][n.ID] || r.wanted[true][n.ID] }
+
 // hasRare reports whether the kernel has a rare way.
-func (p *planner) hasRare() bool { return len(p.wanted[true]) > 0 }
+func (p *planner) hasRare() bool { return len(p.needs[false].wanted[true]) > 0 }
 
 // operands are a node's arguments and the target's hidden constants.
 func (p *planner) operands(n *ir.Node) []*ir.Node {
@@ -367,9 +392,7 @@ func (p *planner) operands(n *ir.Node) []*ir.Node {
 
 // demand returns the register of a node's slot, emitting what is not there yet.
 func (s *Seg) demand(n *ir.Node, slot int) V {
-	if n.Op == ir.OpAs {
-		return s.demand(n.Args[0], slot)
-	}
+	n = same(n, s.long)
 	level := s.p.k.Levels(s.lanes)[n.ID]
 	if s.mixture != nil && s.mixture.root(n) >= 0 {
 		return s.root(n, slot)
@@ -406,6 +429,7 @@ func (s *Seg) emit(n *ir.Node, slot int) V {
 		slot = slot * slots / min(s.share, slots)
 	}
 	for _, a := range s.p.operands(n) {
+		a = same(a, s.long)
 		var vs []V
 		as := a.Slots()
 		if l := s.p.k.Levels(s.lanes)[a.ID]; l == ir.PerCall {
@@ -450,7 +474,7 @@ func (s *Seg) place(n *ir.Node, slot int) Addr {
 }
 
 func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
-	return &Seg{p: p, vals: map[[2]int]V{}, splits: map[[3]int][2]V{}, up: up, lanes: lanes, share: share, at: map[string]Addr{}, params: map[V]Addr{}, inplace: share > 1 && !lanes}
+	return &Seg{p: p, vals: map[[2]int]V{}, splits: map[[3]int][2]V{}, up: up, lanes: lanes, share: share, long: up != nil && up.long, at: map[string]Addr{}, params: map[V]Addr{}, inplace: share > 1 && !lanes}
 }
 
 // body emits all nodes of the tile, one 32-bit register after the other so
@@ -504,7 +528,7 @@ func (s *Seg) nodes(slots, slot int, accs map[*ir.Node][]V) {
 				}
 				s.p.m.FoldStep(s, n, accs[n], slot, xs)
 			}
-		case levels[n.ID] != ir.PerElement || n.Slots() != slots || n.Op == ir.OpAs || early(n) || !s.wants(n):
+		case levels[n.ID] != ir.PerElement || n.Slots() != slots || early(n) || !s.wants(n):
 		case n.Op == ir.OpStore || n.Op == ir.OpAlarmLow:
 			s.emit(n, slot)
 		case n.Op == ir.OpLoad && slots != 4: // where it is wanted first
@@ -515,23 +539,19 @@ func (s *Seg) nodes(slots, slot int, accs map[*ir.Node][]V) {
 }
 
 // roots of a level are the nodes that a more frequent level needs.
-func (p *planner) roots(level ir.Level, lanes bool) []*ir.Node {
+func (p *planner) roots(level ir.Level, lanes, long bool) []*ir.Node {
 	levels := p.k.Levels(lanes)
 	need := map[int]bool{}
 	var out []*ir.Node
-	var visit func(a *ir.Node)
-	visit = func(a *ir.Node) {
-		if a.Op == ir.OpAs {
-			visit(a.Args[0])
-		} else if levels[a.ID] == level && !need[a.ID] && !p.demoted[a.ID] {
-			need[a.ID] = true
-			out = append(out, a)
-		}
-	}
 	for _, n := range p.k.Nodes {
-		if levels[n.ID] > level && p.wanted[false][n.ID] {
-			for _, a := range p.operands(n) {
-				visit(a)
+		if levels[n.ID] <= level || !p.needs[long].wanted[false][n.ID] {
+			continue
+		}
+		for _, a := range p.operands(n) {
+			a = same(a, long)
+			if levels[a.ID] == level && !need[a.ID] && !p.demoted[a.ID] {
+				need[a.ID] = true
+				out = append(out, a)
 			}
 		}
 	}
@@ -561,6 +581,7 @@ type shape struct {
 type program struct {
 	call   *Seg
 	groups *shape // nil in flat kernels
+	long   *shape // of long groups, where more is worth to be computed per group
 	short  []*shape
 	lanes  *shape // nil where a kernel folds
 	trees  []*shape
@@ -572,11 +593,9 @@ func (p *planner) build() *program {
 	pr := &program{stage: map[string]Addr{}}
 	p.class = nil
 	pr.call = p.seg(nil, false, 1)
-	// Every shape must find all constants, so the call's roots are those of both kinds of loop.
-	for _, lanes := range []bool{false, true} {
-		for _, n := range p.roots(ir.PerCall, lanes) {
-			pr.call.demand(n, 0)
-		}
+	// Every shape must find all constants, so the call's roots are those of all kinds of loop.
+	for _, n := range slices.Concat(p.roots(ir.PerCall, false, false), p.roots(ir.PerCall, false, true), p.roots(ir.PerCall, true, false)) {
+		pr.call.demand(n, 0)
 	}
 	for _, a := range p.arrays() {
 		if p.m.Staged(a.Mem) {
@@ -591,18 +610,21 @@ func (p *planner) build() *program {
 		}
 	}
 	if !p.k.Grouped() {
-		pr.lanes = p.shape(pr, 4, true)
+		pr.lanes = p.shape(pr, 4, true, false)
 		return pr
 	}
-	pr.groups = p.shape(pr, 1, false)
+	pr.groups = p.shape(pr, 1, false, false)
+	if slices.ContainsFunc(p.k.Nodes, func(n *ir.Node) bool { return n.Op == ir.OpElse }) {
+		pr.long = p.shape(pr, 1, false, true)
+	}
 	if p.k.Folds() {
 		for _, t := range p.treeKinds() {
 			pr.trees = append(pr.trees, p.tree(pr, t))
 		}
 	} else {
-		pr.lanes = p.shape(pr, 4, true)
+		pr.lanes = p.shape(pr, 4, true, false)
 		for _, share := range p.m.Shares() {
-			pr.short = append(pr.short, p.shape(pr, share, false))
+			pr.short = append(pr.short, p.shape(pr, share, false, false))
 		}
 	}
 	for _, sh := range append(pr.short, pr.groups) {
@@ -620,18 +642,21 @@ func (p *planner) arrays() []*ir.Stream {
 	return out
 }
 
-func (p *planner) shape(pr *program, share int, lanes bool) *shape {
+func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 	sh := &shape{share: share, lanes: lanes, name: "group", rare: map[*Seg]*Seg{}}
 	switch {
 	case lanes:
 		sh.name = "lane"
 	case share > 1:
 		sh.name = fmt.Sprintf("short%d", share)
+	case long:
+		sh.name = "long"
 	}
 	sh.group = p.seg(pr.call, lanes, share)
+	sh.group.long = long
 	accs := map[*ir.Node][]V{}
 	if !lanes {
-		for _, n := range p.roots(ir.PerGroup, false) {
+		for _, n := range p.roots(ir.PerGroup, false, long) {
 			for c := range min(share, n.Slots()) {
 				sh.group.demand(n, c*n.Slots()/min(share, n.Slots()))
 			}
@@ -671,11 +696,11 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 			staged[name] = a
 		}
 		sh.tail = tile(sh.name+"tail", staged, true)
-		if !lanes && !p.k.Folds() {
+		if !lanes && !long && !p.k.Folds() {
 			sh.meet = p.meeting(pr, sh, direct)
 		}
 	}
-	if len(p.between) > 0 && !lanes && p.m.Ahead() {
+	if len(p.needs[long].between) > 0 && !lanes && p.m.Ahead() {
 		p.pipeline(pr, sh, direct)
 	}
 	sh.after = p.seg(sh.group, lanes, share)
@@ -727,16 +752,17 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 		slot int
 	}
 	short := sh.share > 1
+	needs := p.needs[sh.group.long]
 	var between []value
 	for slot := range 4 {
-		for _, n := range p.between {
+		for _, n := range needs.between {
 			if slot < n.Slots() {
 				between = append(between, value{n, slot})
 			}
 		}
 	}
 	if short {
-		for _, n := range p.shared {
+		for _, n := range needs.shared {
 			for c := range sh.share {
 				between = append(between, value{n, c * n.Slots() / sh.share})
 			}
@@ -790,7 +816,7 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 	}
 	sh.first, here = first(up, direct, 0)
 	sh.ahead = both("ahead", "loop", up, groups)
-	if !short {
+	if !short && !sh.group.long {
 		sh.turn = both("turn", "turned", pr.call, 1)
 		sh.last = second("last", "loop", sh.group)
 		sh.last.body(nil)
@@ -810,14 +836,13 @@ func (s *Seg) Results() int { return s.share }
 
 // scalar computes what follows a fold; only lane 0 counts.
 func (s *Seg) scalar(n *ir.Node) V {
-	if n.Op == ir.OpAs {
-		return s.scalar(n.Args[0])
-	}
+	n = same(n, s.long)
 	if v, ok := s.vals[[2]int{n.ID, 0}]; ok {
 		return v
 	}
 	var args [][]V
 	for _, a := range s.p.operands(n) {
+		a = same(a, s.long)
 		if s.p.k.Levels(s.lanes)[a.ID] == ir.After {
 			args = append(args, []V{s.scalar(a)})
 		} else {

@@ -29,9 +29,8 @@ func (p *planner) mixed() *mixture {
 	seen := map[int]bool{}
 	var visit func(n *ir.Node)
 	visit = func(n *ir.Node) {
+		n = same(n, false)
 		switch {
-		case n.Op == ir.OpAs:
-			visit(n.Args[0])
 		case levels[n.ID] != ir.PerGroup || seen[n.ID]:
 		case n.Op == ir.OpParam || n.Slots() == 4 && n.Type != ir.Mask:
 			seen[n.ID] = true
@@ -43,7 +42,7 @@ func (p *planner) mixed() *mixture {
 		}
 	}
 	for _, n := range p.k.Nodes {
-		if levels[n.ID] == ir.PerElement && p.wanted[false][n.ID] {
+		if levels[n.ID] == ir.PerElement && p.needs[false].wanted[false][n.ID] {
 			for _, a := range p.operands(n) {
 				visit(a)
 			}

@@ -192,6 +192,11 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		})
 	case ir.OpTable:
 		return s.Op(plan.Vec, func(d int, _ []int) { m.i("VMOVUPS", m.constant(n.Table), m.vec(d)) })
+	case ir.OpUppers:
+		return s.Op(plan.Mask, func(d int, _ []int) {
+			m.i("MOVL", operand.U32(0xaaaaaaaa), scratch.As32())
+			m.i("KMOVD", scratch.As32(), ks[d])
+		})
 	case ir.OpStore:
 		m.store(s, n, slot, args, at)
 		return -1
@@ -429,7 +434,7 @@ func (m *Machine) alarmCode(s *plan.Seg, or []plan.V, ones plan.V, at plan.Addr)
 	if masked || m.wide && s.Mixed() && lo != hi {
 		b := s.OpApart(plan.Vec, func(d int, u []int) {
 			if masked {
-				m.i("VMOVDQU8_Z", m.mem(at, 0), ks[7], m.vec(d))
+				m.i("VMOVDQU8_Z", m.mem(at, 0), m.lanes(0), m.vec(d))
 			} else {
 				m.i("VMOVDQU8", m.mem(at, 0), m.vec(d))
 			}

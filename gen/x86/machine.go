@@ -31,7 +31,7 @@ type Machine struct {
 	frame    operand.Mem
 	labels   int
 	tailN    plan.GPR
-	tailSlot int // the slot whose lanes K6 has; 0 if none
+	tailSlot int // the slot whose lanes K7 has; -1 if none
 	streams  bool
 }
 
@@ -92,11 +92,11 @@ func (m *Machine) Width() int {
 	return 8
 }
 
-// Regs lists what may be allocated; K6 and K7 hold a tail's masks.
+// Regs lists what may be allocated; K0 and K7 hold a tail's masks.
 func (m *Machine) Regs(c plan.Class) []int {
 	switch {
 	case c == plan.Mask && m.wide:
-		return []int{1, 2, 3, 4, 5}
+		return []int{1, 2, 3, 4, 5, 6}
 	case c == plan.Mask:
 		return nil
 	case m.wide:
@@ -268,10 +268,10 @@ func (m *Machine) Comment(lines ...string) { m.ctx.Comment(lines...) }
 // Arg loads an argument into a general register.
 func (m *Machine) Arg(r plan.GPR, name string) { m.ctx.Load(m.ctx.Param(name), gprs[r]) }
 
-// Label places a label; what K6 has is not known there.
+// Label places a label; what K7 has is not known there.
 func (m *Machine) Label(l string) {
 	m.ctx.Label(l)
-	m.tailSlot = 0
+	m.tailSlot = -1
 }
 
 // LoopHead places the label of an inner loop.
@@ -366,27 +366,28 @@ func (m *Machine) BranchOdd(arg, l string) {
 	m.i("JNE", operand.LabelRef(l))
 }
 
-// TailMasks puts one bit for each of n elements into K7.
+// TailMasks puts one bit for each of n elements into K0.
 func (m *Machine) TailMasks(n plan.GPR) {
-	m.tailN, m.tailSlot = n, 0
+	m.tailN, m.tailSlot = n, -1
 	if !m.wide {
 		return
 	}
 	m.i("MOVQ", operand.I32(-1), scratch)
 	m.i("BZHIQ", gprs[n], scratch, scratch)
-	m.i("KMOVQ", scratch, reg.K7)
+	m.i("KMOVQ", scratch, ks[0])
 }
 
-// lanes is the mask of a slot's 32-bit lanes in a tail.
+// lanes is the mask of a tail's 32-bit lanes from a slot on; slot 0's is that of bytes too.
 func (m *Machine) lanes(slot int) reg.OpmaskPhysical {
-	if slot == 0 {
-		return reg.K7
+	switch {
+	case slot == m.tailSlot:
+	case slot == 0: // K0 cannot be a mask itself
+		m.i("KMOVQ", ks[0], ks[7])
+	default:
+		m.i("KSHIFTRQ", operand.Imm(uint64(16*slot)), ks[0], ks[7])
 	}
-	if slot != m.tailSlot {
-		m.i("KSHIFTRQ", operand.Imm(uint64(16*slot)), reg.K7, reg.K6)
-		m.tailSlot = slot
-	}
-	return reg.K6
+	m.tailSlot = slot
+	return ks[7]
 }
 
 func (m *Machine) newLabel(kind string) string {

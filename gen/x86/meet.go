@@ -14,13 +14,13 @@ func (m *Machine) MixTemps(s *plan.Seg) []plan.V {
 	return []plan.V{s.New(plan.Vec), s.New(plan.Vec)}
 }
 
-// MixMask sets K6, or the first of two registers.
+// MixMask sets K7, or the first of two registers.
 func (m *Machine) MixMask(behind plan.GPR, temps []int) {
 	if m.wide { // shifts count modulo 32
 		m.i("MOVL", operand.U32(0xffffffff), scratch.As32())
 		m.i("SHLXL", gprs[behind].As32(), scratch.As32(), scratch.As32())
 		m.i("SHRL", operand.Imm(16), scratch.As32())
-		m.i("KMOVW", scratch.As32(), ks[6])
+		m.i("KMOVW", scratch.As32(), ks[7])
 		return
 	}
 	m.i("LEAL", operand.Mem{Base: gprs[behind], Disp: m.Width() - 1}, scratch.As32())
@@ -37,7 +37,7 @@ func (m *Machine) MixMask(behind plan.GPR, temps []int) {
 // MixParam replaces lanes by a parameter.
 func (m *Machine) MixParam(d int, at plan.Addr, temps []int) {
 	if m.wide {
-		m.i("VBROADCASTSS", m.mem(at, 0), ks[6], m.vec(d))
+		m.i("VBROADCASTSS", m.mem(at, 0), ks[7], m.vec(d))
 		return
 	}
 	m.Spread(temps[1], at)
@@ -47,7 +47,7 @@ func (m *Machine) MixParam(d int, at plan.Addr, temps []int) {
 // Mix replaces lanes by those of v.
 func (m *Machine) Mix(d, v int, temps []int) {
 	if m.wide {
-		m.i("VMOVAPS", m.vec(v), ks[6], m.vec(d))
+		m.i("VMOVAPS", m.vec(v), ks[7], m.vec(d))
 	} else {
 		m.i("VBLENDVPS", m.vec(temps[0]), m.vec(v), m.vec(d), m.vec(d))
 	}

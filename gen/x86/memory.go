@@ -22,6 +22,16 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 		return m.tableExtras(n)
 	}
 	switch n.Mem {
+	case ir.MemBF16:
+		if !m.pairs(k) {
+			return nil
+		}
+		var from [2][]uint32 // words to the upper halves of lanes
+		for i := range m.Width() {
+			from[0] = append(from[0], uint32(i)<<16)
+			from[1] = append(from[1], uint32(m.Width()+i)<<16)
+		}
+		return []*ir.Node{k.TableConst(from[0]), k.TableConst(from[1]), k.Uppers()}
 	case ir.MemE4M3, ir.MemE5M2: // bytes to the upper bytes of words, eight in 128 bits
 		words := make([]uint32, m.Width())
 		for i := range words {
@@ -60,15 +70,21 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 	return nil
 }
 
+// pairs reports whether two registers of a tile always lie together.
+func (m *Machine) pairs(k *ir.Kernel) bool { return m.wide && !k.Folds() }
+
+// roundExtras are, with AVX-512, the last bits kept, half, the order of lower and of
+// upper words, and -1.
 func (m *Machine) roundExtras(k *ir.Kernel) []*ir.Node {
 	if !m.wide {
 		return []*ir.Node{k.Int(0x7fff)}
 	}
-	upper := make([]uint32, m.Width()) // the upper words of two registers
-	for i := range upper {
-		upper[i] = uint32(4*i+3)<<16 | uint32(4*i+1)
+	var lower, upper []uint32 // where the words of two registers are
+	for i := range uint32(m.Width()) {
+		lower = append(lower, (4*i+2)<<16|4*i)
+		upper = append(upper, (4*i+3)<<16|(4*i+1))
 	}
-	return []*ir.Node{k.Int(0x7fff), k.Int(0x10000), k.Int(1), k.TableConst(upper)}
+	return []*ir.Node{k.Int(0x00010001), k.Int(-0x7fff8000), k.TableConst(lower), k.TableConst(upper), k.Int(-1)}
 }
 
 func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
@@ -133,6 +149,11 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 	case ir.MemF16:
 		return m.loadHalf(s, "VCVTPH2PS", slot, at, masked)
 	case ir.MemBF16:
+		if len(args) > 0 && !masked { // one of two registers that 64 bytes are for
+			odd := slot % 2
+			at.Disp -= 2 * m.Width() * odd
+			return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMW_Z", m.mem(at, 0), m.vec(u[0]), ks[u[1]], m.vec(d)) }, args[odd][0], args[2][0])
+		}
 		w := m.loadHalf(s, "VPMOVZXWD", slot, at, masked)
 		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, w)
 	case ir.MemE4M3, ir.MemE5M2:
@@ -142,7 +163,7 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 	case ir.MemByte:
 		return s.Op(plan.Vec, func(d int, _ []int) {
 			if masked {
-				m.i("VMOVDQU8_Z", m.mem(at, 0), ks[7], m.vec(d))
+				m.i("VMOVDQU8_Z", m.mem(at, 0), m.lanes(0), m.vec(d))
 			} else {
 				m.i("VMOVUPS", m.mem(at, 0), m.vec(d))
 			}
@@ -243,7 +264,7 @@ func (m *Machine) nibbles(s *plan.Seg, slot int, factor plan.V, at plan.Addr, ma
 	b := s.Op(plan.Vec, func(d int, _ []int) {
 		if masked {
 			m.bytesMask(2, 8*slot)
-			m.i("VPMOVZXBQ_Z", m.mem(at, 0), ks[6], m.vec(d))
+			m.i("VPMOVZXBQ_Z", m.mem(at, 0), ks[7], m.vec(d))
 		} else {
 			m.i("VPMOVZXBQ", m.mem(at, 0), m.vec(d))
 		}
@@ -300,7 +321,7 @@ func (m *Machine) loadCodes(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, 
 	v := s.Op(plan.Vec, func(d int, _ []int) {
 		if masked {
 			m.bytesMask(4, 4*slot)
-			m.i("VMOVDQU8_Z", m.mem(at, 0), ks[6], xs[d])
+			m.i("VMOVDQU8_Z", m.mem(at, 0), ks[7], xs[d])
 			m.i("VPBROADCASTD", xs[d], m.vec(d))
 		} else {
 			m.i("VPBROADCASTD", m.mem(at, 0), m.vec(d))
@@ -323,7 +344,7 @@ func (m *Machine) loadPacked(s *plan.Seg, name string, toByte int, at plan.Addr,
 	return s.Op(plan.Vec, func(d int, _ []int) {
 		if masked {
 			m.bytesMask(toByte, 0)
-			m.i(name+"_Z", m.mem(at, 0), ks[6], m.vec(d))
+			m.i(name+"_Z", m.mem(at, 0), ks[7], m.vec(d))
 		} else {
 			m.i(name, m.mem(at, 0), m.vec(d))
 		}
@@ -353,16 +374,16 @@ func (m *Machine) spread(s *plan.Seg, v, mask plan.V, shifts ...uint64) plan.V {
 	return v
 }
 
-// bytesMask puts a bit for each byte of a tail's codes into K6, from a byte on.
+// bytesMask puts a bit for each byte of a tail's codes into K7, from a byte on.
 func (m *Machine) bytesMask(toByte, first int) {
-	m.tailSlot = 0
+	m.tailSlot = -1
 	m.i("LEAQ", operand.Mem{Base: gprs[m.tailN], Disp: toByte - 1}, scratch2)
 	m.i("SHRQ", operand.Imm(uint64(log2(toByte))), scratch2)
 	m.i("MOVQ", operand.I32(-1), scratch)
 	m.i("BZHIQ", scratch2, scratch, scratch)
-	m.i("KMOVQ", scratch, ks[6])
+	m.i("KMOVQ", scratch, ks[7])
 	if first > 0 {
-		m.i("KSHIFTRQ", operand.Imm(uint64(first)), ks[6], ks[6])
+		m.i("KSHIFTRQ", operand.Imm(uint64(first)), ks[7], ks[7])
 	}
 }
 
@@ -391,7 +412,7 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.MemI8, ir.MemU8, ir.MemByte:
 		emit(func(u []int) {
 			if masked {
-				m.i("VMOVDQU8", m.vec(u[0]), ks[7], m.mem(at, 0))
+				m.i("VMOVDQU8", m.vec(u[0]), m.lanes(0), m.mem(at, 0))
 			} else {
 				m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0))
 			}
@@ -428,40 +449,60 @@ func (m *Machine) storeHalf(u, slot int, at plan.Addr, masked bool) {
 }
 
 // storeBF16 rounds two registers: it adds just below half of the last place kept,
-// and its last bit so that ties go to even. Where a NaN may have bits below, it is put in.
+// and its last bit so that ties go to even. Where a NaN may have bits below, it is
+// put in.
 func (m *Machine) storeBF16(s *plan.Seg, nan bool, slot int, v []plan.V, c [][]plan.V, at plan.Addr, masked bool) {
+	if m.wide {
+		m.storeWideBF16(s, nan, slot, v, c, at, masked)
+		return
+	}
 	var r [2]plan.V
 	for i, x := range v {
-		if m.wide {
-			odd := s.Op(plan.Mask, func(d int, u []int) { m.i("VPTESTMD", m.vec(u[1]), m.vec(u[0]), ks[d]) }, x, c[1][0])
-			r[i] = s.Op(plan.Vec, func(d int, u []int) { m.i("VPADDD", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, x, c[0][0])
-			s.Add(plan.Inst{Defs: []plan.V{r[i]}, Uses: []plan.V{r[i], c[2][0], odd}, Emit: func(d, u []int) { m.i("VPADDD", m.vec(u[1]), m.vec(d[0]), ks[u[2]], m.vec(d[0])) }})
-		} else {
-			r[i] = s.OpApart(plan.Vec, func(d int, u []int) {
-				x, r := m.vec(u[0]), m.vec(d)
-				m.i("VPSLLD", operand.Imm(15), x, r)
-				m.i("VPSRLD", operand.Imm(31), r, r)
-				m.i("VPADDD", r, x, r)
-				m.i("VPADDD", m.vec(u[1]), r, r)
-			}, x, c[0][0])
-		}
+		r[i] = s.OpApart(plan.Vec, func(d int, u []int) {
+			x, r := m.vec(u[0]), m.vec(d)
+			m.i("VPSLLD", operand.Imm(15), x, r)
+			m.i("VPSRLD", operand.Imm(31), r, r)
+			m.i("VPADDD", r, x, r)
+			m.i("VPADDD", m.vec(u[1]), r, r)
+		}, x, c[0][0])
 		if nan {
 			r[i] = m.choose(s, m.compare(s, 7, x, x), r[i], c[len(c)-1][0])
 		}
 	}
-	if !m.wide {
-		for i := range r {
-			r[i] = s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, r[i])
-		}
-		p := m.pack(s, "VPACKUSDW", r[0], r[1])
-		s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: []plan.V{p}, Emit: func(d, u []int) {
-			m.i("VPERMQ", operand.Imm(0xd8), m.vec(u[0]), m.vec(d[0]))
-			m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))
-		}})
-		return
+	for i := range r {
+		r[i] = s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, r[i])
 	}
-	s.Add(plan.Inst{Defs: []plan.V{r[0]}, Uses: []plan.V{r[0], r[1], c[3][0]}, Emit: func(d, u []int) { m.i("VPERMT2W", m.vec(u[1]), m.vec(u[2]), m.vec(d[0])) }})
-	s.Add(plan.Inst{Uses: []plan.V{r[0]}, Emit: func(_, u []int) {
+	p := m.pack(s, "VPACKUSDW", r[0], r[1])
+	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: []plan.V{p}, Emit: func(d, u []int) {
+		m.i("VPERMQ", operand.Imm(0xd8), m.vec(u[0]), m.vec(d[0]))
+		m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))
+	}})
+}
+
+// storeWideBF16 does so with the upper words of two registers together, and with
+// the lower ones: these carry if they are more than half, where the last bit kept
+// counts as one more bit behind.
+func (m *Machine) storeWideBF16(s *plan.Seg, nan bool, slot int, v []plan.V, c [][]plan.V, at plan.Addr, masked bool) {
+	x := v
+	if nan {
+		x = nil
+		for _, v := range v {
+			x = append(x, m.choose(s, m.compare(s, 7, v, v), v, c[len(c)-1][0]))
+		}
+	}
+	words := func(table plan.V) plan.V {
+		return s.OpTied(plan.Vec, func(d int, u []int) {
+			if d != u[0] {
+				m.i("VMOVDQA64", m.vec(u[0]), m.vec(d))
+			}
+			m.i("VPERMT2W", m.vec(u[2]), m.vec(u[1]), m.vec(d))
+		}, x[0], table, x[1])
+	}
+	high, low := words(c[3][0]), words(c[2][0])
+	low = m.orAnd(s, low, high, c[0][0])
+	carry := s.Op(plan.Mask, func(d int, u []int) { m.i("VPCMPUW", operand.Imm(6), m.vec(u[1]), m.vec(u[0]), ks[d]) }, low, c[1][0])
+	s.Add(plan.Inst{Defs: []plan.V{high}, Uses: []plan.V{high, c[4][0], carry}, Emit: func(d, u []int) { m.i("VPSUBW", m.vec(u[1]), m.vec(d[0]), ks[u[2]], m.vec(d[0])) }})
+	s.Add(plan.Inst{Uses: []plan.V{high}, Emit: func(_, u []int) {
 		if masked {
 			m.i("VMOVDQU16", m.vec(u[0]), m.lanes(2*slot), m.mem(at, 0))
 		} else {
@@ -482,7 +523,7 @@ func (m *Machine) storePacked(s *plan.Seg, v plan.V, c [][]plan.V, at plan.Addr,
 		if m.wide {
 			m.i("VPANDD", m.vec(u[1]), m.vec(u[0]), r)
 			if masked { // what is behind the last element is zero
-				m.i("VMOVDQU8_Z", r, ks[7], r)
+				m.i("VMOVDQU8_Z", r, m.lanes(0), r)
 			}
 		} else {
 			m.i("VPAND", m.vec(u[1]), m.vec(u[0]), r)
@@ -497,7 +538,7 @@ func (m *Machine) storePacked(s *plan.Seg, v plan.V, c [][]plan.V, at plan.Addr,
 		case masked:
 			m.i(narrow, r, out)
 			m.bytesMask(toByte, 0)
-			m.i("VMOVDQU8", out, ks[6], m.mem(at, 0))
+			m.i("VMOVDQU8", out, ks[7], m.mem(at, 0))
 		case m.wide:
 			m.i(narrow, r, out)
 			m.i("VMOVUPS", out, m.mem(at, 0))

@@ -124,7 +124,7 @@ func (m *Machine) codes(s *plan.Seg, n *ir.Node, c [][]plan.V, at plan.Addr, mas
 	if n.Mem.Bits() == 8 {
 		return s.OpApart(plan.Vec, func(d int, u []int) {
 			if masked {
-				m.i("VMOVDQU8_Z", m.mem(at, 0), ks[7], m.vec(d))
+				m.i("VMOVDQU8_Z", m.mem(at, 0), m.lanes(0), m.vec(d))
 				m.i("VPERMB", m.vec(d), m.vec(u[0]), m.vec(d))
 			} else {
 				m.i("VPERMB", m.mem(at, 0), m.vec(u[0]), m.vec(d))
@@ -134,7 +134,7 @@ func (m *Machine) codes(s *plan.Seg, n *ir.Node, c [][]plan.V, at plan.Addr, mas
 	return s.OpApart(plan.Vec, func(d int, u []int) {
 		if masked {
 			m.bytesMask(2, 0)
-			m.i("VMOVDQU8_Z", m.mem(at, 0), ks[6], m.vec(d))
+			m.i("VMOVDQU8_Z", m.mem(at, 0), ks[7], m.vec(d))
 		} else {
 			m.i("VMOVUPS", m.mem(at, 0), half(d))
 		}

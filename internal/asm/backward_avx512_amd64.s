@@ -53,7 +53,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VPMOVZXBD.Z (DX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
@@ -61,28 +62,28 @@ lanetail:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VPMOVZXBD.Z 16(DX), K6, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VPMOVZXBD.Z 16(DX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VPMOVZXBD.Z 32(DX), K6, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VPMOVZXBD.Z 32(DX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VPMOVZXBD.Z 48(DX), K6, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VPMOVZXBD.Z 48(DX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -215,8 +216,9 @@ lanetail:
 staged1:
 	MOVQ      $-1, AX
 	BZHIQ     BX, AX, AX
-	KMOVQ     AX, K7
+	KMOVQ     AX, K0
 	KMOVW     (SP), K1
+	KMOVQ     K0, K7
 	VMOVUPS.Z (DX), K7, Z0
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
@@ -224,27 +226,27 @@ staged1:
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
 	KMOVW     2(SP), K1
-	KSHIFTRQ  $0x10, K7, K6
-	VMOVUPS.Z 64(DX), K6, Z0
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(DX), K7, Z0
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K6, 64(DI)
+	VMOVUPS   Z0, K7, 64(DI)
 	CMPQ      BX, $+33
 	JLT       lanetailnarrow
 	KMOVW     4(SP), K1
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVUPS.Z 128(DX), K6, Z0
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(DX), K7, Z0
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K6, 128(DI)
+	VMOVUPS   Z0, K7, 128(DI)
 	CMPQ      BX, $+49
 	JLT       lanetailnarrow
 	KMOVW     6(SP), K1
-	KSHIFTRQ  $0x30, K7, K6
-	VMOVUPS.Z 192(DX), K6, Z0
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(DX), K7, Z0
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K6, 192(DI)
+	VMOVUPS   Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -346,7 +348,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VPMOVZXBD.Z (DX), K7, Z1
@@ -356,34 +359,34 @@ lanetail:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VPMOVZXBD.Z 16(DX), K6, Z1
+	VPMOVZXBD.Z 16(DX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VPMOVZXBD.Z 32(DX), K6, Z1
+	VPMOVZXBD.Z 32(DX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VPMOVZXBD.Z 48(DX), K6, Z1
+	VPMOVZXBD.Z 48(DX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -522,8 +525,9 @@ lanetail:
 staged1:
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
 	KMOVW       (SP), K1
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVAPS.Z   Z15, K1, Z1
@@ -533,33 +537,33 @@ staged1:
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	KMOVW       2(SP), K1
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	KMOVW       4(SP), K1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	KMOVW       6(SP), K1
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -614,15 +618,20 @@ lanestream:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·BackwardBytesBF16AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
-	// per call: Z15 0x7fff, Z14 0x10000, Z13 0x1, Z12 table
-	// vector registers in use at once: 9
+	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table, Z9 0xffffffff
+	// vector registers in use at once: 12
 	MOVQ         dx+0(FP), DI
 	MOVQ         dy+8(FP), SI
 	MOVQ         mask+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+4(SB), Z15
-	VBROADCASTSS constantsAVX512<>+8(SB), Z14
-	VBROADCASTSS constantsAVX512<>+12(SB), Z13
-	VMOVUPS      constantsAVX512<>+16(SB), Z12
+	VMOVUPS      constantsAVX512<>+4(SB), Z15
+	VMOVUPS      constantsAVX512<>+68(SB), Z14
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+132(SB), Z13
+	VBROADCASTSS constantsAVX512<>+136(SB), Z12
+	VMOVUPS      constantsAVX512<>+140(SB), Z11
+	VMOVUPS      constantsAVX512<>+204(SB), Z10
+	VBROADCASTSS constantsAVX512<>+268(SB), Z9
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
@@ -631,55 +640,50 @@ TEXT ·BackwardBytesBF16AVX512(SB), NOSPLIT, $0-40
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXWD (SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VPMOVZXBD (DX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z0
-	VPMOVZXWD 32(SI), Z1
-	VPSLLD    $0x10, Z1, Z1
-	VPMOVZXBD 16(DX), Z2
-	VCVTDQ2PS Z2, Z2
-	VMULPS    Z2, Z1, Z1
-	VPTESTMD  Z14, Z0, K1
-	VPADDD    Z15, Z0, Z0
-	VPADDD    Z13, Z0, K1, Z0
-	VPTESTMD  Z14, Z1, K1
-	VPADDD    Z15, Z1, Z1
-	VPADDD    Z13, Z1, K1, Z1
-	VPERMT2W  Z1, Z12, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXWD 64(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VPMOVZXBD 32(DX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z0
-	VPMOVZXWD 96(SI), Z1
-	VPSLLD    $0x10, Z1, Z1
-	VPMOVZXBD 48(DX), Z2
-	VCVTDQ2PS Z2, Z2
-	VMULPS    Z2, Z1, Z1
-	VPTESTMD  Z14, Z0, K1
-	VPADDD    Z15, Z0, Z0
-	VPADDD    Z13, Z0, K1, Z0
-	VPTESTMD  Z14, Z1, K1
-	VPADDD    Z15, Z1, Z1
-	VPADDD    Z13, Z1, K1, Z1
-	VPERMT2W  Z1, Z12, Z0
-	VMOVUPS   Z0, 64(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+128, SI
-	ADDQ      $+64, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       laneloop
+	VPERMW.Z   (SI), Z15, K6, Z0
+	VPMOVZXBD  (DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPERMW.Z   (SI), Z14, K6, Z1
+	VPMOVZXBD  16(DX), Z2
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z2, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z10, Z2
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z2, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPSUBW     Z9, Z2, K1, Z2
+	VMOVUPS    Z2, (DI)
+	VPERMW.Z   64(SI), Z15, K6, Z0
+	VPMOVZXBD  32(DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPERMW.Z   64(SI), Z14, K6, Z1
+	VPMOVZXBD  48(DX), Z2
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z2, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z10, Z2
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z2, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPSUBW     Z9, Z2, K1, Z2
+	VMOVUPS    Z2, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        laneloop
 
 lanetail:
 	TESTQ       BX, BX
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -688,50 +692,49 @@ lanetail:
 	VMULPS      Z1, Z0, Z0
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
-	VPMOVZXBD.Z 16(DX), K6, Z2
+	VPMOVZXBD.Z 16(DX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	VPMOVZXBD.Z 32(DX), K6, Z3
+	VPMOVZXBD.Z 32(DX), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VMULPS      Z3, Z2, Z2
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
-	VPMOVZXBD.Z 48(DX), K6, Z4
+	VPMOVZXBD.Z 48(DX), K7, Z4
 	VCVTDQ2PS   Z4, Z4
 	VMULPS      Z4, Z3, Z3
 
 lanetailnarrow:
-	VPTESTMD  Z14, Z0, K1
-	VPADDD    Z15, Z0, Z0
-	VPADDD    Z13, Z0, K1, Z0
-	VPTESTMD  Z14, Z1, K1
-	VPADDD    Z15, Z1, Z1
-	VPADDD    Z13, Z1, K1, Z1
-	VPERMT2W  Z1, Z12, Z0
-	VMOVDQU16 Z0, K7, (DI)
-	VPTESTMD  Z14, Z2, K1
-	VPADDD    Z15, Z2, Z2
-	VPADDD    Z13, Z2, K1, Z2
-	VPTESTMD  Z14, Z3, K1
-	VPADDD    Z15, Z3, Z3
-	VPADDD    Z13, Z3, K1, Z3
-	VPERMT2W  Z3, Z12, Z2
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z2, K6, 64(DI)
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z10, Z4
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z4, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPSUBW     Z9, Z4, K1, Z4
+	KMOVQ      K0, K7
+	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z10, Z0
+	VPERMT2W   Z3, Z11, Z2
+	VPTERNLOGD $0xf8, Z13, Z0, Z2
+	VPCMPUW    $0x06, Z12, Z2, K1
+	VPSUBW     Z9, Z0, K1, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(DI)
 
 laneend:
 	MOVQ  ahead+32(FP), AX
@@ -749,42 +752,36 @@ lanestream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z15, K6, Z0
 	VPMOVZXBD   (DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z14, K6, Z1
 	VPMOVZXBD   16(DX), Z2
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
-	VPTESTMD    Z14, Z0, K1
-	VPADDD      Z15, Z0, Z0
-	VPADDD      Z13, Z0, K1, Z0
-	VPTESTMD    Z14, Z1, K1
-	VPADDD      Z15, Z1, Z1
-	VPADDD      Z13, Z1, K1, Z1
-	VPERMT2W    Z1, Z12, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z10, Z2
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPSUBW      Z9, Z2, K1, Z2
+	VMOVNTPS    Z2, (DI)
+	VPERMW.Z    64(SI), Z15, K6, Z0
 	VPMOVZXBD   32(DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
-	VPMOVZXWD   96(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    64(SI), Z14, K6, Z1
 	VPMOVZXBD   48(DX), Z2
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
-	VPTESTMD    Z14, Z0, K1
-	VPADDD      Z15, Z0, Z0
-	VPADDD      Z13, Z0, K1, Z0
-	VPTESTMD    Z14, Z1, K1
-	VPADDD      Z15, Z1, Z1
-	VPADDD      Z13, Z1, K1, Z1
-	VPERMT2W    Z1, Z12, Z0
-	VMOVNTPS    Z0, 64(DI)
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z10, Z2
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPSUBW      Z9, Z2, K1, Z2
+	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
@@ -797,16 +794,21 @@ lanestream:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·BackwardBitsBF16AVX512(SB), NOSPLIT, $16-40
 	// pointers: DI dx, SI mask, DX dy, BX elements left
-	// per call: Z15 0x3f800000, Z14 0x7fff, Z13 0x10000, Z12 0x1, Z11 table
-	// vector registers in use at once: 10
+	// per call: Z15 0x3f800000, Z14 table, Z13 table, K6 Uppers, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table, Z8 0xffffffff
+	// vector registers in use at once: 13
 	MOVQ         dx+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         dy+16(FP), DX
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VMOVUPS      constantsAVX512<>+16(SB), Z11
+	VMOVUPS      constantsAVX512<>+4(SB), Z14
+	VMOVUPS      constantsAVX512<>+68(SB), Z13
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+132(SB), Z12
+	VBROADCASTSS constantsAVX512<>+136(SB), Z11
+	VMOVUPS      constantsAVX512<>+140(SB), Z10
+	VMOVUPS      constantsAVX512<>+204(SB), Z9
+	VBROADCASTSS constantsAVX512<>+268(SB), Z8
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
@@ -815,48 +817,42 @@ TEXT ·BackwardBitsBF16AVX512(SB), NOSPLIT, $16-40
 	JGT          lanestream
 
 laneloop:
-	KMOVW     (SI), K1
-	VPMOVZXWD (DX), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	KMOVW     2(SI), K1
-	VPMOVZXWD 32(DX), Z1
-	VPSLLD    $0x10, Z1, Z1
-	VMOVAPS.Z Z15, K1, Z2
-	VMULPS    Z2, Z1, Z1
-	VPTESTMD  Z13, Z0, K1
-	VPADDD    Z14, Z0, Z0
-	VPADDD    Z12, Z0, K1, Z0
-	VPTESTMD  Z13, Z1, K1
-	VPADDD    Z14, Z1, Z1
-	VPADDD    Z12, Z1, K1, Z1
-	VPERMT2W  Z1, Z11, Z0
-	VMOVUPS   Z0, (DI)
-	KMOVW     4(SI), K1
-	VPMOVZXWD 64(DX), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	KMOVW     6(SI), K1
-	VPMOVZXWD 96(DX), Z1
-	VPSLLD    $0x10, Z1, Z1
-	VMOVAPS.Z Z15, K1, Z2
-	VMULPS    Z2, Z1, Z1
-	VPTESTMD  Z13, Z0, K1
-	VPADDD    Z14, Z0, Z0
-	VPADDD    Z12, Z0, K1, Z0
-	VPTESTMD  Z13, Z1, K1
-	VPADDD    Z14, Z1, Z1
-	VPADDD    Z12, Z1, K1, Z1
-	VPERMT2W  Z1, Z11, Z0
-	VMOVUPS   Z0, 64(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+8, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       laneloop
+	KMOVW      (SI), K1
+	VPERMW.Z   (DX), Z14, K6, Z0
+	VMOVAPS.Z  Z15, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	KMOVW      2(SI), K1
+	VPERMW.Z   (DX), Z13, K6, Z1
+	VMOVAPS.Z  Z15, K1, Z2
+	VMULPS     Z2, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPSUBW     Z8, Z2, K1, Z2
+	VMOVUPS    Z2, (DI)
+	KMOVW      4(SI), K1
+	VPERMW.Z   64(DX), Z14, K6, Z0
+	VMOVAPS.Z  Z15, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	KMOVW      6(SI), K1
+	VPERMW.Z   64(DX), Z13, K6, Z1
+	VMOVAPS.Z  Z15, K1, Z2
+	VMULPS     Z2, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPSUBW     Z8, Z2, K1, Z2
+	VMOVUPS    Z2, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+8, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -897,8 +893,9 @@ lanetail:
 staged1:
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
 	KMOVW       (SP), K1
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -907,8 +904,8 @@ staged1:
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	KMOVW       2(SP), K1
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
 	VMOVAPS.Z   Z15, K1, Z2
@@ -916,8 +913,8 @@ staged1:
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	KMOVW       4(SP), K1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
 	VMOVAPS.Z   Z15, K1, Z3
@@ -925,31 +922,30 @@ staged1:
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	KMOVW       6(SP), K1
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
 	VMOVAPS.Z   Z15, K1, Z4
 	VMULPS      Z4, Z3, Z3
 
 lanetailnarrow:
-	VPTESTMD  Z13, Z0, K1
-	VPADDD    Z14, Z0, Z0
-	VPADDD    Z12, Z0, K1, Z0
-	VPTESTMD  Z13, Z1, K1
-	VPADDD    Z14, Z1, Z1
-	VPADDD    Z12, Z1, K1, Z1
-	VPERMT2W  Z1, Z11, Z0
-	VMOVDQU16 Z0, K7, (DI)
-	VPTESTMD  Z13, Z2, K1
-	VPADDD    Z14, Z2, Z2
-	VPADDD    Z12, Z2, K1, Z2
-	VPTESTMD  Z13, Z3, K1
-	VPADDD    Z14, Z3, Z3
-	VPADDD    Z12, Z3, K1, Z3
-	VPERMT2W  Z3, Z11, Z2
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z2, K6, 64(DI)
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPSUBW     Z8, Z4, K1, Z4
+	KMOVQ      K0, K7
+	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPSUBW     Z8, Z0, K1, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(DI)
 
 laneend:
 	MOVQ  ahead+32(FP), AX
@@ -968,41 +964,35 @@ lanestream:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	KMOVW       (SI), K1
-	VPMOVZXWD   (DX), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (DX), Z14, K6, Z0
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	KMOVW       2(SI), K1
-	VPMOVZXWD   32(DX), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (DX), Z13, K6, Z1
 	VMOVAPS.Z   Z15, K1, Z2
 	VMULPS      Z2, Z1, Z1
-	VPTESTMD    Z13, Z0, K1
-	VPADDD      Z14, Z0, Z0
-	VPADDD      Z12, Z0, K1, Z0
-	VPTESTMD    Z13, Z1, K1
-	VPADDD      Z14, Z1, Z1
-	VPADDD      Z12, Z1, K1, Z1
-	VPERMT2W    Z1, Z11, Z0
-	VMOVNTPS    Z0, (DI)
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPSUBW      Z8, Z2, K1, Z2
+	VMOVNTPS    Z2, (DI)
 	KMOVW       4(SI), K1
-	VPMOVZXWD   64(DX), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(DX), Z14, K6, Z0
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
 	KMOVW       6(SI), K1
-	VPMOVZXWD   96(DX), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    64(DX), Z13, K6, Z1
 	VMOVAPS.Z   Z15, K1, Z2
 	VMULPS      Z2, Z1, Z1
-	VPTESTMD    Z13, Z0, K1
-	VPADDD      Z14, Z0, Z0
-	VPADDD      Z12, Z0, K1, Z0
-	VPTESTMD    Z13, Z1, K1
-	VPADDD      Z14, Z1, Z1
-	VPADDD      Z12, Z1, K1, Z1
-	VPERMT2W    Z1, Z11, Z0
-	VMOVNTPS    Z0, 64(DI)
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPSUBW      Z8, Z2, K1, Z2
+	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+8, SI
 	ADDQ        $+128, DX
@@ -1012,23 +1002,71 @@ lanestream:
 	JMP         lanetail
 
 DATA constantsAVX512<>+0(SB)/4, $0x3f800000
-DATA constantsAVX512<>+4(SB)/4, $0x00007fff
+DATA constantsAVX512<>+4(SB)/4, $0x00000000
 DATA constantsAVX512<>+8(SB)/4, $0x00010000
-DATA constantsAVX512<>+12(SB)/4, $0x00000001
-DATA constantsAVX512<>+16(SB)/4, $0x00030001
-DATA constantsAVX512<>+20(SB)/4, $0x00070005
-DATA constantsAVX512<>+24(SB)/4, $0x000b0009
-DATA constantsAVX512<>+28(SB)/4, $0x000f000d
-DATA constantsAVX512<>+32(SB)/4, $0x00130011
-DATA constantsAVX512<>+36(SB)/4, $0x00170015
-DATA constantsAVX512<>+40(SB)/4, $0x001b0019
-DATA constantsAVX512<>+44(SB)/4, $0x001f001d
-DATA constantsAVX512<>+48(SB)/4, $0x00230021
-DATA constantsAVX512<>+52(SB)/4, $0x00270025
-DATA constantsAVX512<>+56(SB)/4, $0x002b0029
-DATA constantsAVX512<>+60(SB)/4, $0x002f002d
-DATA constantsAVX512<>+64(SB)/4, $0x00330031
-DATA constantsAVX512<>+68(SB)/4, $0x00370035
-DATA constantsAVX512<>+72(SB)/4, $0x003b0039
-DATA constantsAVX512<>+76(SB)/4, $0x003f003d
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $80
+DATA constantsAVX512<>+12(SB)/4, $0x00020000
+DATA constantsAVX512<>+16(SB)/4, $0x00030000
+DATA constantsAVX512<>+20(SB)/4, $0x00040000
+DATA constantsAVX512<>+24(SB)/4, $0x00050000
+DATA constantsAVX512<>+28(SB)/4, $0x00060000
+DATA constantsAVX512<>+32(SB)/4, $0x00070000
+DATA constantsAVX512<>+36(SB)/4, $0x00080000
+DATA constantsAVX512<>+40(SB)/4, $0x00090000
+DATA constantsAVX512<>+44(SB)/4, $0x000a0000
+DATA constantsAVX512<>+48(SB)/4, $0x000b0000
+DATA constantsAVX512<>+52(SB)/4, $0x000c0000
+DATA constantsAVX512<>+56(SB)/4, $0x000d0000
+DATA constantsAVX512<>+60(SB)/4, $0x000e0000
+DATA constantsAVX512<>+64(SB)/4, $0x000f0000
+DATA constantsAVX512<>+68(SB)/4, $0x00100000
+DATA constantsAVX512<>+72(SB)/4, $0x00110000
+DATA constantsAVX512<>+76(SB)/4, $0x00120000
+DATA constantsAVX512<>+80(SB)/4, $0x00130000
+DATA constantsAVX512<>+84(SB)/4, $0x00140000
+DATA constantsAVX512<>+88(SB)/4, $0x00150000
+DATA constantsAVX512<>+92(SB)/4, $0x00160000
+DATA constantsAVX512<>+96(SB)/4, $0x00170000
+DATA constantsAVX512<>+100(SB)/4, $0x00180000
+DATA constantsAVX512<>+104(SB)/4, $0x00190000
+DATA constantsAVX512<>+108(SB)/4, $0x001a0000
+DATA constantsAVX512<>+112(SB)/4, $0x001b0000
+DATA constantsAVX512<>+116(SB)/4, $0x001c0000
+DATA constantsAVX512<>+120(SB)/4, $0x001d0000
+DATA constantsAVX512<>+124(SB)/4, $0x001e0000
+DATA constantsAVX512<>+128(SB)/4, $0x001f0000
+DATA constantsAVX512<>+132(SB)/4, $0x00010001
+DATA constantsAVX512<>+136(SB)/4, $0x80008000
+DATA constantsAVX512<>+140(SB)/4, $0x00020000
+DATA constantsAVX512<>+144(SB)/4, $0x00060004
+DATA constantsAVX512<>+148(SB)/4, $0x000a0008
+DATA constantsAVX512<>+152(SB)/4, $0x000e000c
+DATA constantsAVX512<>+156(SB)/4, $0x00120010
+DATA constantsAVX512<>+160(SB)/4, $0x00160014
+DATA constantsAVX512<>+164(SB)/4, $0x001a0018
+DATA constantsAVX512<>+168(SB)/4, $0x001e001c
+DATA constantsAVX512<>+172(SB)/4, $0x00220020
+DATA constantsAVX512<>+176(SB)/4, $0x00260024
+DATA constantsAVX512<>+180(SB)/4, $0x002a0028
+DATA constantsAVX512<>+184(SB)/4, $0x002e002c
+DATA constantsAVX512<>+188(SB)/4, $0x00320030
+DATA constantsAVX512<>+192(SB)/4, $0x00360034
+DATA constantsAVX512<>+196(SB)/4, $0x003a0038
+DATA constantsAVX512<>+200(SB)/4, $0x003e003c
+DATA constantsAVX512<>+204(SB)/4, $0x00030001
+DATA constantsAVX512<>+208(SB)/4, $0x00070005
+DATA constantsAVX512<>+212(SB)/4, $0x000b0009
+DATA constantsAVX512<>+216(SB)/4, $0x000f000d
+DATA constantsAVX512<>+220(SB)/4, $0x00130011
+DATA constantsAVX512<>+224(SB)/4, $0x00170015
+DATA constantsAVX512<>+228(SB)/4, $0x001b0019
+DATA constantsAVX512<>+232(SB)/4, $0x001f001d
+DATA constantsAVX512<>+236(SB)/4, $0x00230021
+DATA constantsAVX512<>+240(SB)/4, $0x00270025
+DATA constantsAVX512<>+244(SB)/4, $0x002b0029
+DATA constantsAVX512<>+248(SB)/4, $0x002f002d
+DATA constantsAVX512<>+252(SB)/4, $0x00330031
+DATA constantsAVX512<>+256(SB)/4, $0x00370035
+DATA constantsAVX512<>+260(SB)/4, $0x003b0039
+DATA constantsAVX512<>+264(SB)/4, $0x003f003d
+DATA constantsAVX512<>+268(SB)/4, $0xffffffff
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $272

@@ -43,28 +43,29 @@ lanetail:
 	JEQ       laneend
 	MOVQ      $-1, AX
 	BZHIQ     DX, AX, AX
-	KMOVQ     AX, K7
+	KMOVQ     AX, K0
+	KMOVQ     K0, K7
 	VMOVUPS.Z (SI), K7, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVDQU16 Y0, K7, (DI)
 	CMPQ      DX, $+17
 	JLT       lanetailnarrow
-	KSHIFTRQ  $0x10, K7, K6
-	VMOVUPS.Z 64(SI), K6, Z0
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(SI), K7, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVDQU16 Y0, K6, 32(DI)
+	VMOVDQU16 Y0, K7, 32(DI)
 	CMPQ      DX, $+33
 	JLT       lanetailnarrow
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVUPS.Z 128(SI), K6, Z0
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(SI), K7, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVDQU16 Y0, K6, 64(DI)
+	VMOVDQU16 Y0, K7, 64(DI)
 	CMPQ      DX, $+49
 	JLT       lanetailnarrow
-	KSHIFTRQ  $0x30, K7, K6
-	VMOVUPS.Z 192(SI), K6, Z0
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(SI), K7, Z0
 	VCVTPS2PH $0x00, Z0, Y0
-	VMOVDQU16 Y0, K6, 96(DI)
+	VMOVDQU16 Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -138,28 +139,29 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        DX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        DX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -196,14 +198,15 @@ lanestream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeBF16AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 0x7fff, Z14 0x10000, Z13 0x1, Z12 table
-	// vector registers in use at once: 10
+	// per call: Z15 0x10001, Z14 0x80008000, Z13 table, Z12 table, Z11 0xffffffff
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VMOVUPS      constantsAVX512<>+12(SB), Z12
+	VMOVUPS      constantsAVX512<>+8(SB), Z13
+	VMOVUPS      constantsAVX512<>+72(SB), Z12
+	VBROADCASTSS constantsAVX512<>+136(SB), Z11
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -212,32 +215,30 @@ TEXT ·EncodeBF16AVX512(SB), NOSPLIT, $0-32
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS  (SI), Z0
-	VMOVUPS  64(SI), Z1
-	VMOVUPS  128(SI), Z2
-	VMOVUPS  192(SI), Z3
-	VADDPS   Z1, Z0, Z4
-	VADDPS   Z3, Z2, Z5
-	VADDPS   Z5, Z4, Z4
-	VCMPPS   $0x03, Z4, Z4, K1
-	KORTESTQ K1, K1
-	JNE      lanerare
-	VPTESTMD Z14, Z0, K1
-	VPADDD   Z15, Z0, Z0
-	VPADDD   Z13, Z0, K1, Z0
-	VPTESTMD Z14, Z1, K1
-	VPADDD   Z15, Z1, Z1
-	VPADDD   Z13, Z1, K1, Z1
-	VPERMT2W Z1, Z12, Z0
-	VMOVUPS  Z0, (DI)
-	VPTESTMD Z14, Z2, K1
-	VPADDD   Z15, Z2, Z2
-	VPADDD   Z13, Z2, K1, Z2
-	VPTESTMD Z14, Z3, K1
-	VPADDD   Z15, Z3, Z3
-	VPADDD   Z13, Z3, K1, Z3
-	VPERMT2W Z3, Z12, Z2
-	VMOVUPS  Z2, 64(DI)
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z12, Z4
+	VPERMT2W   Z1, Z13, Z0
+	VPTERNLOGD $0xf8, Z15, Z4, Z0
+	VPCMPUW    $0x06, Z14, Z0, K1
+	VPSUBW     Z11, Z4, K1, Z4
+	VMOVUPS    Z4, (DI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z12, Z0
+	VPERMT2W   Z3, Z13, Z2
+	VPTERNLOGD $0xf8, Z15, Z0, Z2
+	VPCMPUW    $0x06, Z14, Z2, K1
+	VPSUBW     Z11, Z0, K1, Z0
+	VMOVUPS    Z0, 64(DI)
 
 laneback:
 	ADDQ $+128, DI
@@ -251,14 +252,15 @@ lanetail:
 	JEQ       laneend
 	MOVQ      $-1, AX
 	BZHIQ     DX, AX, AX
-	KMOVQ     AX, K7
+	KMOVQ     AX, K0
+	KMOVQ     K0, K7
 	VMOVUPS.Z (SI), K7, Z0
-	KSHIFTRQ  $0x10, K7, K6
-	VMOVUPS.Z 64(SI), K6, Z1
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVUPS.Z 128(SI), K6, Z2
-	KSHIFTRQ  $0x30, K7, K6
-	VMOVUPS.Z 192(SI), K6, Z3
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(SI), K7, Z1
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(SI), K7, Z2
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(SI), K7, Z3
 	VADDPS    Z1, Z0, Z4
 	VADDPS    Z3, Z2, Z5
 	VADDPS    Z5, Z4, Z4
@@ -273,23 +275,22 @@ lanetail:
 	JLT       lanetailnarrow
 
 lanetailnarrow:
-	VPTESTMD  Z14, Z0, K1
-	VPADDD    Z15, Z0, Z0
-	VPADDD    Z13, Z0, K1, Z0
-	VPTESTMD  Z14, Z1, K1
-	VPADDD    Z15, Z1, Z1
-	VPADDD    Z13, Z1, K1, Z1
-	VPERMT2W  Z1, Z12, Z0
-	VMOVDQU16 Z0, K7, (DI)
-	VPTESTMD  Z14, Z2, K1
-	VPADDD    Z15, Z2, Z2
-	VPADDD    Z13, Z2, K1, Z2
-	VPTESTMD  Z14, Z3, K1
-	VPADDD    Z15, Z3, Z3
-	VPADDD    Z13, Z3, K1, Z3
-	VPERMT2W  Z3, Z12, Z2
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z2, K6, 64(DI)
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z12, Z4
+	VPERMT2W   Z1, Z13, Z0
+	VPTERNLOGD $0xf8, Z15, Z4, Z0
+	VPCMPUW    $0x06, Z14, Z0, K1
+	VPSUBW     Z11, Z4, K1, Z4
+	KMOVQ      K0, K7
+	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z12, Z0
+	VPERMT2W   Z3, Z13, Z2
+	VPTERNLOGD $0xf8, Z15, Z0, Z2
+	VPCMPUW    $0x06, Z14, Z2, K1
+	VPSUBW     Z11, Z0, K1, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(DI)
 
 lanetailback:
 laneend:
@@ -319,22 +320,20 @@ lanestream:
 	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         lanerare
-	VPTESTMD    Z14, Z0, K1
-	VPADDD      Z15, Z0, Z0
-	VPADDD      Z13, Z0, K1, Z0
-	VPTESTMD    Z14, Z1, K1
-	VPADDD      Z15, Z1, Z1
-	VPADDD      Z13, Z1, K1, Z1
-	VPERMT2W    Z1, Z12, Z0
-	VMOVNTPS    Z0, (DI)
-	VPTESTMD    Z14, Z2, K1
-	VPADDD      Z15, Z2, Z2
-	VPADDD      Z13, Z2, K1, Z2
-	VPTESTMD    Z14, Z3, K1
-	VPADDD      Z15, Z3, Z3
-	VPADDD      Z13, Z3, K1, Z3
-	VPERMT2W    Z3, Z12, Z2
-	VMOVNTPS    Z2, 64(DI)
+	VMOVDQA64   Z0, Z4
+	VPERMT2W    Z1, Z12, Z4
+	VPERMT2W    Z1, Z13, Z0
+	VPTERNLOGD  $0xf8, Z15, Z4, Z0
+	VPCMPUW     $0x06, Z14, Z0, K1
+	VPSUBW      Z11, Z4, K1, Z4
+	VMOVNTPS    Z4, (DI)
+	VMOVDQA64   Z2, Z0
+	VPERMT2W    Z3, Z12, Z0
+	VPERMT2W    Z3, Z13, Z2
+	VPTERNLOGD  $0xf8, Z15, Z0, Z2
+	VPCMPUW     $0x06, Z14, Z2, K1
+	VPSUBW      Z11, Z0, K1, Z0
+	VMOVNTPS    Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+256, SI
 	SUBQ        $+64, DX
@@ -345,144 +344,143 @@ lanestream:
 lanerare:
 	VMOVUPS      (SI), Z0
 	VMOVUPS      64(SI), Z1
-	VBROADCASTSS constantsAVX512<>+76(SB), Z2
-	VPTESTMD     Z14, Z0, K1
-	VPADDD       Z15, Z0, Z3
-	VPADDD       Z13, Z3, K1, Z3
+	VBROADCASTSS constantsAVX512<>+140(SB), Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPTESTMD     Z14, Z1, K1
-	VPADDD       Z15, Z1, Z0
-	VPADDD       Z13, Z0, K1, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z2, K1, Z0
-	VPERMT2W     Z0, Z12, Z3
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z1, Z12, Z3
+	VPERMT2W     Z1, Z13, Z0
+	VPTERNLOGD   $0xf8, Z15, Z3, Z0
+	VPCMPUW      $0x06, Z14, Z0, K1
+	VPSUBW       Z11, Z3, K1, Z3
 	VMOVUPS      Z3, (DI)
 	VMOVUPS      128(SI), Z0
 	VMOVUPS      192(SI), Z1
-	VPTESTMD     Z14, Z0, K1
-	VPADDD       Z15, Z0, Z3
-	VPADDD       Z13, Z3, K1, Z3
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPTESTMD     Z14, Z1, K1
-	VPADDD       Z15, Z1, Z0
-	VPADDD       Z13, Z0, K1, Z0
-	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z2, K1, Z0
-	VPERMT2W     Z0, Z12, Z3
-	VMOVUPS      Z3, 64(DI)
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z12, Z2
+	VPERMT2W     Z1, Z13, Z0
+	VPTERNLOGD   $0xf8, Z15, Z2, Z0
+	VPCMPUW      $0x06, Z14, Z0, K1
+	VPSUBW       Z11, Z2, K1, Z2
+	VMOVUPS      Z2, 64(DI)
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ     K0, K7
 	VMOVUPS.Z (SI), K7, Z0
 	CMPQ      DX, $+17
 	JLT       lanetailrarenarrow
-	KSHIFTRQ  $0x10, K7, K6
-	VMOVUPS.Z 64(SI), K6, Z1
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(SI), K7, Z1
 	CMPQ      DX, $+33
 	JLT       lanetailrarenarrow
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVUPS.Z 128(SI), K6, Z2
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(SI), K7, Z2
 	CMPQ      DX, $+49
 	JLT       lanetailrarenarrow
-	KSHIFTRQ  $0x30, K7, K6
-	VMOVUPS.Z 192(SI), K6, Z3
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(SI), K7, Z3
 
 lanetailrarenarrow:
-	VBROADCASTSS constantsAVX512<>+76(SB), Z4
-	VPTESTMD     Z14, Z0, K1
-	VPADDD       Z15, Z0, Z5
-	VPADDD       Z13, Z5, K1, Z5
+	VBROADCASTSS constantsAVX512<>+140(SB), Z4
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z5, Z4, K1, Z5
-	VPTESTMD     Z14, Z1, K1
-	VPADDD       Z15, Z1, Z0
-	VPADDD       Z13, Z0, K1, Z0
+	VBLENDMPS    Z0, Z4, K1, Z0
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VPERMT2W     Z0, Z12, Z5
-	VMOVDQU16    Z5, K7, (DI)
-	VPTESTMD     Z14, Z2, K1
-	VPADDD       Z15, Z2, Z0
-	VPADDD       Z13, Z0, K1, Z0
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z0, Z4, K1, Z0
-	VPTESTMD     Z14, Z3, K1
-	VPADDD       Z15, Z3, Z1
-	VPADDD       Z13, Z1, K1, Z1
-	VCMPPS       $0x07, Z3, Z3, K1
 	VBLENDMPS    Z1, Z4, K1, Z1
-	VPERMT2W     Z1, Z12, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Z0, K6, 64(DI)
+	VMOVDQA64    Z0, Z5
+	VPERMT2W     Z1, Z12, Z5
+	VPERMT2W     Z1, Z13, Z0
+	VPTERNLOGD   $0xf8, Z15, Z5, Z0
+	VPCMPUW      $0x06, Z14, Z0, K1
+	VPSUBW       Z11, Z5, K1, Z5
+	KMOVQ        K0, K7
+	VMOVDQU16    Z5, K7, (DI)
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z4, K1, Z2
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z4, K1, Z3
+	VMOVDQA64    Z2, Z0
+	VPERMT2W     Z3, Z12, Z0
+	VPERMT2W     Z3, Z13, Z2
+	VPTERNLOGD   $0xf8, Z15, Z0, Z2
+	VPCMPUW      $0x06, Z14, Z2, K1
+	VPSUBW       Z11, Z0, K1, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z0, K7, 64(DI)
 	JMP          lanetailback
 
 // func DecodeBF16AVX512(y *float32, x *uint16, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DecodeBF16AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: nothing
-	// vector registers in use at once: 1
-	MOVQ y+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), DX
-	CMPQ DX, $+64
-	JLT  lanetail
-	MOVQ ahead+24(FP), CX
-	CMPQ CX, $+1
-	JGT  lanestream
+	// per call: Z15 table, Z14 table, K6 Uppers
+	// vector registers in use at once: 3
+	MOVQ    y+0(FP), DI
+	MOVQ    x+8(FP), SI
+	VMOVUPS constantsAVX512<>+144(SB), Z15
+	VMOVUPS constantsAVX512<>+208(SB), Z14
+	MOVL    $0xaaaaaaaa, AX
+	KMOVD   AX, K6
+	MOVQ    n+16(FP), DX
+	CMPQ    DX, $+64
+	JLT     lanetail
+	MOVQ    ahead+24(FP), CX
+	CMPQ    CX, $+1
+	JGT     lanestream
 
 laneloop:
-	VPMOVZXWD (SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXWD 32(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VPMOVZXWD 64(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VPMOVZXWD 96(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+64
-	JGE       laneloop
+	VPERMW.Z (SI), Z15, K6, Z0
+	VMOVUPS  Z0, (DI)
+	VPERMW.Z (SI), Z14, K6, Z0
+	VMOVUPS  Z0, 64(DI)
+	VPERMW.Z 64(SI), Z15, K6, Z0
+	VMOVUPS  Z0, 128(DI)
+	VPERMW.Z 64(SI), Z14, K6, Z0
+	VMOVUPS  Z0, 192(DI)
+	ADDQ     $+256, DI
+	ADDQ     $+128, SI
+	SUBQ     $+64, DX
+	CMPQ     DX, $+64
+	JGE      laneloop
 
 lanetail:
 	TESTQ       DX, DX
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        DX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        DX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -500,17 +498,13 @@ fence:
 lanestream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z15, K6, Z0
 	VMOVNTPS    Z0, (DI)
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z14, K6, Z0
 	VMOVNTPS    Z0, 64(DI)
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z15, K6, Z0
 	VMOVNTPS    Z0, 128(DI)
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z14, K6, Z0
 	VMOVNTPS    Z0, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+128, SI
@@ -527,7 +521,7 @@ TEXT ·DecodeFpE5M2AVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 2
 	MOVQ    y+0(FP), DI
 	MOVQ    x+8(FP), SI
-	VMOVUPS constantsAVX512<>+80(SB), Z15
+	VMOVUPS constantsAVX512<>+272(SB), Z15
 	MOVQ    n+16(FP), DX
 	CMPQ    DX, $+64
 	JLT     lanetail
@@ -563,32 +557,33 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVZXBW.Z (SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBW.Z 16(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBW.Z 16(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        DX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBW.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBW.Z 32(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        DX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBW.Z 48(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBW.Z 48(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -636,12 +631,12 @@ TEXT ·DecodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX512<>+144(SB), Z15
-	VBROADCASTSS constantsAVX512<>+148(SB), Z14
-	VBROADCASTSS constantsAVX512<>+152(SB), Z13
-	VBROADCASTSS constantsAVX512<>+156(SB), Z12
-	VBROADCASTSS constantsAVX512<>+160(SB), Z11
-	VBROADCASTSS constantsAVX512<>+76(SB), Z10
+	VBROADCASTSS constantsAVX512<>+336(SB), Z15
+	VBROADCASTSS constantsAVX512<>+340(SB), Z14
+	VBROADCASTSS constantsAVX512<>+344(SB), Z13
+	VBROADCASTSS constantsAVX512<>+348(SB), Z12
+	VBROADCASTSS constantsAVX512<>+352(SB), Z11
+	VBROADCASTSS constantsAVX512<>+140(SB), Z10
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -705,7 +700,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVSXBD.Z (SI), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
@@ -719,8 +715,8 @@ lanetail:
 	VMOVUPS     Z3, K7, (DI)
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(SI), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -730,11 +726,11 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K6, 64(DI)
+	VMOVUPS     Z3, K7, 64(DI)
 	CMPQ        DX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(SI), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -744,11 +740,11 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K6, 128(DI)
+	VMOVUPS     Z3, K7, 128(DI)
 	CMPQ        DX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(SI), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x14, Z2, Z2
@@ -758,7 +754,7 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K6, 192(DI)
+	VMOVUPS     Z3, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -834,12 +830,12 @@ TEXT ·DecodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX512<>+144(SB), Z15
-	VBROADCASTSS constantsAVX512<>+164(SB), Z14
-	VBROADCASTSS constantsAVX512<>+152(SB), Z13
-	VBROADCASTSS constantsAVX512<>+168(SB), Z12
-	VBROADCASTSS constantsAVX512<>+160(SB), Z11
-	VBROADCASTSS constantsAVX512<>+76(SB), Z10
+	VBROADCASTSS constantsAVX512<>+336(SB), Z15
+	VBROADCASTSS constantsAVX512<>+356(SB), Z14
+	VBROADCASTSS constantsAVX512<>+344(SB), Z13
+	VBROADCASTSS constantsAVX512<>+360(SB), Z12
+	VBROADCASTSS constantsAVX512<>+352(SB), Z11
+	VBROADCASTSS constantsAVX512<>+140(SB), Z10
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -903,7 +899,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVSXBD.Z (SI), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
@@ -917,8 +914,8 @@ lanetail:
 	VMOVUPS     Z3, K7, (DI)
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(SI), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -928,11 +925,11 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K6, 64(DI)
+	VMOVUPS     Z3, K7, 64(DI)
 	CMPQ        DX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(SI), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -942,11 +939,11 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K6, 128(DI)
+	VMOVUPS     Z3, K7, 128(DI)
 	CMPQ        DX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(SI), K7, Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
 	VPSLLD      $0x15, Z2, Z2
@@ -956,7 +953,7 @@ lanetail:
 	VMINPS      Z3, Z2, Z3
 	VPTERNLOGD  $0xf8, Z11, Z0, Z3
 	VPTERNLOGD  $0xf8, Z10, Z1, Z3
-	VMOVUPS     Z3, K6, 192(DI)
+	VMOVUPS     Z3, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -1033,7 +1030,7 @@ TEXT ·DecodeFpE8M0AVX512(SB), NOSPLIT, $0-32
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VPXORD       Z15, Z15, Z15
-	VBROADCASTSS constantsAVX512<>+172(SB), Z14
+	VBROADCASTSS constantsAVX512<>+364(SB), Z14
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1073,7 +1070,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVZXBD.Z (SI), K7, Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
@@ -1081,28 +1079,28 @@ lanetail:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(SI), K7, Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPMAXUD     Z14, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        DX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(SI), K7, Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPMAXUD     Z14, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        DX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(SI), K7, Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
 	VPMAXUD     Z14, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -1154,11 +1152,11 @@ TEXT ·DecodeFpE2M1AVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 8
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX512<>+176(SB), Z15
-	VBROADCASTSS constantsAVX512<>+180(SB), Z14
-	VBROADCASTSS constantsAVX512<>+152(SB), Z13
-	VBROADCASTSS constantsAVX512<>+184(SB), Z12
-	VBROADCASTSS constantsAVX512<>+160(SB), Z11
+	VBROADCASTSS constantsAVX512<>+368(SB), Z15
+	VBROADCASTSS constantsAVX512<>+372(SB), Z14
+	VBROADCASTSS constantsAVX512<>+344(SB), Z13
+	VBROADCASTSS constantsAVX512<>+376(SB), Z12
+	VBROADCASTSS constantsAVX512<>+352(SB), Z11
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1218,7 +1216,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVZXBD.Z (SI), K7, Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
@@ -1231,8 +1230,8 @@ lanetail:
 	VMOVUPS     Z2, K7, (DI)
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(SI), K7, Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1241,11 +1240,11 @@ lanetail:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVUPS     Z2, K6, 64(DI)
+	VMOVUPS     Z2, K7, 64(DI)
 	CMPQ        DX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(SI), K7, Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1254,11 +1253,11 @@ lanetail:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVUPS     Z2, K6, 128(DI)
+	VMOVUPS     Z2, K7, 128(DI)
 	CMPQ        DX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(SI), K7, Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
 	VPSLLD      $0x16, Z0, Z0
@@ -1267,7 +1266,7 @@ lanetail:
 	VFMADD231PS Z13, Z0, Z2
 	VMINPS      Z2, Z0, Z2
 	VPTERNLOGD  $0xf8, Z11, Z1, Z2
-	VMOVUPS     Z2, K6, 192(DI)
+	VMOVUPS     Z2, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -1339,8 +1338,8 @@ TEXT ·DecodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 3
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VMOVUPS      constantsAVX512<>+188(SB), Z15
-	VBROADCASTSS constantsAVX512<>+252(SB), Z14
+	VMOVUPS      constantsAVX512<>+380(SB), Z15
+	VBROADCASTSS constantsAVX512<>+444(SB), Z14
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1376,15 +1375,16 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
 	LEAQ        1(DX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
+	KMOVQ       AX, K7
+	VPMOVZXBQ.Z (SI), K7, Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
+	KMOVQ       K0, K7
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
@@ -1392,39 +1392,39 @@ lanetail:
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x08, K7, K7
+	VPMOVZXBQ.Z 8(SI), K7, Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS     Z0, K6, 64(DI)
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        DX, $+33
 	JLT         lanetailnarrow
 	LEAQ        1(DX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x10, K7, K7
+	VPMOVZXBQ.Z 16(SI), K7, Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS     Z0, K6, 128(DI)
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        DX, $+49
 	JLT         lanetailnarrow
 	LEAQ        1(DX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x18, K7, K7
+	VPMOVZXBQ.Z 24(SI), K7, Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS     Z0, K6, 192(DI)
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -1472,11 +1472,11 @@ TEXT ·DecodeFpE4M3AVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX512<>+256(SB), Z15
-	VBROADCASTSS constantsAVX512<>+260(SB), Z14
-	VBROADCASTSS constantsAVX512<>+264(SB), Z13
-	VMOVUPS      constantsAVX512<>+80(SB), Z12
-	VBROADCASTSS constantsAVX512<>+268(SB), Z11
+	VBROADCASTSS constantsAVX512<>+448(SB), Z15
+	VBROADCASTSS constantsAVX512<>+452(SB), Z14
+	VBROADCASTSS constantsAVX512<>+136(SB), Z13
+	VMOVUPS      constantsAVX512<>+272(SB), Z12
+	VBROADCASTSS constantsAVX512<>+456(SB), Z11
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1533,7 +1533,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU8.Z  (SI), K7, Z0
 	VPORD       Z15, Z0, Z0
 	VPCMPEQB    Z13, Z0, K1
@@ -1548,34 +1549,34 @@ lanetail:
 	VMOVUPS     Z1, K7, (DI)
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBW.Z 16(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBW.Z 16(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z14, Z1, Z1
-	VMOVUPS     Z1, K6, 64(DI)
+	VMOVUPS     Z1, K7, 64(DI)
 	CMPQ        DX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBW.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBW.Z 32(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z14, Z1, Z1
-	VMOVUPS     Z1, K6, 128(DI)
+	VMOVUPS     Z1, K7, 128(DI)
 	CMPQ        DX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBW.Z 48(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBW.Z 48(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z14, Z1, Z1
-	VMOVUPS     Z1, K6, 192(DI)
+	VMOVUPS     Z1, K7, 192(DI)
 
 lanetailnarrow:
 lanetailback:
@@ -1637,21 +1638,21 @@ lanestream:
 
 lanerare:
 	VPMOVZXBD    (SI), Z0
-	VBROADCASTSS constantsAVX512<>+144(SB), Z1
+	VBROADCASTSS constantsAVX512<>+336(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VPCMPEQD     Z1, Z2, K1
 	VPSLLD       $0x18, Z0, Z0
 	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+272(SB), Z3
+	VBROADCASTSS constantsAVX512<>+460(SB), Z3
 	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+152(SB), Z4
-	VBROADCASTSS constantsAVX512<>+276(SB), Z5
+	VBROADCASTSS constantsAVX512<>+344(SB), Z4
+	VBROADCASTSS constantsAVX512<>+464(SB), Z5
 	VMOVAPS      Z5, Z6
 	VFMADD231PS  Z4, Z2, Z6
 	VMINPS       Z6, Z2, Z6
-	VBROADCASTSS constantsAVX512<>+160(SB), Z2
+	VBROADCASTSS constantsAVX512<>+352(SB), Z2
 	VPTERNLOGD   $0xf8, Z2, Z0, Z6
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VBROADCASTSS constantsAVX512<>+140(SB), Z0
 	VBLENDMPS    Z0, Z6, K1, Z6
 	VMOVUPS      Z6, (DI)
 	VPMOVZXBD    16(SI), Z6
@@ -1692,28 +1693,29 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
-	VBROADCASTSS constantsAVX512<>+144(SB), Z1
+	VBROADCASTSS constantsAVX512<>+336(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VPCMPEQD     Z1, Z2, K1
 	VPSLLD       $0x18, Z0, Z0
 	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+272(SB), Z3
+	VBROADCASTSS constantsAVX512<>+460(SB), Z3
 	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+152(SB), Z4
-	VBROADCASTSS constantsAVX512<>+276(SB), Z5
+	VBROADCASTSS constantsAVX512<>+344(SB), Z4
+	VBROADCASTSS constantsAVX512<>+464(SB), Z5
 	VMOVAPS      Z5, Z6
 	VFMADD231PS  Z4, Z2, Z6
 	VMINPS       Z6, Z2, Z6
-	VBROADCASTSS constantsAVX512<>+160(SB), Z2
+	VBROADCASTSS constantsAVX512<>+352(SB), Z2
 	VPTERNLOGD   $0xf8, Z2, Z0, Z6
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VBROADCASTSS constantsAVX512<>+140(SB), Z0
 	VBLENDMPS    Z0, Z6, K1, Z6
 	VMOVUPS      Z6, K7, (DI)
 	CMPQ         DX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBD.Z  16(SI), K6, Z6
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBD.Z  16(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
 	VPCMPEQD     Z1, Z7, K1
 	VPSLLD       $0x18, Z6, Z6
@@ -1724,11 +1726,11 @@ lanetailrare:
 	VMINPS       Z8, Z7, Z8
 	VPTERNLOGD   $0xf8, Z2, Z6, Z8
 	VBLENDMPS    Z0, Z8, K1, Z8
-	VMOVUPS      Z8, K6, 64(DI)
+	VMOVUPS      Z8, K7, 64(DI)
 	CMPQ         DX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBD.Z  32(SI), K6, Z6
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBD.Z  32(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
 	VPCMPEQD     Z1, Z7, K1
 	VPSLLD       $0x18, Z6, Z6
@@ -1739,11 +1741,11 @@ lanetailrare:
 	VMINPS       Z8, Z7, Z8
 	VPTERNLOGD   $0xf8, Z2, Z6, Z8
 	VBLENDMPS    Z0, Z8, K1, Z8
-	VMOVUPS      Z8, K6, 128(DI)
+	VMOVUPS      Z8, K7, 128(DI)
 	CMPQ         DX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBD.Z  48(SI), K6, Z6
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBD.Z  48(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
 	VPCMPEQD     Z1, Z7, K1
 	VPSLLD       $0x18, Z6, Z6
@@ -1753,7 +1755,7 @@ lanetailrare:
 	VMINPS       Z5, Z7, Z5
 	VPTERNLOGD   $0xf8, Z2, Z6, Z5
 	VBLENDMPS    Z0, Z5, K1, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -1767,12 +1769,12 @@ TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+280(SB), Z14
-	VBROADCASTSS constantsAVX512<>+284(SB), Z13
-	VBROADCASTSS constantsAVX512<>+288(SB), Z12
-	VBROADCASTSS constantsAVX512<>+292(SB), Z11
-	VBROADCASTSS constantsAVX512<>+296(SB), Z10
-	VMOVUPS      constantsAVX512<>+300(SB), Z9
+	VBROADCASTSS constantsAVX512<>+468(SB), Z14
+	VBROADCASTSS constantsAVX512<>+472(SB), Z13
+	VBROADCASTSS constantsAVX512<>+476(SB), Z12
+	VBROADCASTSS constantsAVX512<>+480(SB), Z11
+	VBROADCASTSS constantsAVX512<>+484(SB), Z10
+	VMOVUPS      constantsAVX512<>+488(SB), Z9
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1853,14 +1855,15 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z1
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z2
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z3
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z1
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z2
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -1923,6 +1926,7 @@ lanetailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z9, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -2022,7 +2026,7 @@ lanerare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+144(SB), Z0
+	VBROADCASTSS constantsAVX512<>+336(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VMOVUPS      64(SI), Z2
@@ -2075,6 +2079,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -2087,13 +2092,13 @@ lanetailrare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+144(SB), Z0
+	VBROADCASTSS constantsAVX512<>+336(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         DX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
@@ -2109,8 +2114,8 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         DX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
 	VPANDD       Z13, Z4, Z5
@@ -2126,8 +2131,8 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         DX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
 	VPANDD       Z13, Z5, Z6
@@ -2147,6 +2152,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -2159,12 +2165,12 @@ TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+280(SB), Z14
-	VBROADCASTSS constantsAVX512<>+284(SB), Z13
-	VBROADCASTSS constantsAVX512<>+364(SB), Z12
-	VBROADCASTSS constantsAVX512<>+368(SB), Z11
-	VBROADCASTSS constantsAVX512<>+296(SB), Z10
-	VMOVUPS      constantsAVX512<>+300(SB), Z9
+	VBROADCASTSS constantsAVX512<>+468(SB), Z14
+	VBROADCASTSS constantsAVX512<>+472(SB), Z13
+	VBROADCASTSS constantsAVX512<>+552(SB), Z12
+	VBROADCASTSS constantsAVX512<>+556(SB), Z11
+	VBROADCASTSS constantsAVX512<>+484(SB), Z10
+	VMOVUPS      constantsAVX512<>+488(SB), Z9
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -2245,14 +2251,15 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z1
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z2
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z3
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z1
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z2
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -2315,6 +2322,7 @@ lanetailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z9, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -2414,7 +2422,7 @@ lanerare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+144(SB), Z0
+	VBROADCASTSS constantsAVX512<>+336(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VMOVUPS      64(SI), Z2
@@ -2467,6 +2475,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -2479,13 +2488,13 @@ lanetailrare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+144(SB), Z0
+	VBROADCASTSS constantsAVX512<>+336(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         DX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
@@ -2501,8 +2510,8 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         DX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
 	VPANDD       Z13, Z4, Z5
@@ -2518,8 +2527,8 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         DX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
 	VPANDD       Z13, Z5, Z6
@@ -2539,6 +2548,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -2551,13 +2561,13 @@ TEXT ·EncodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+280(SB), Z14
-	VBROADCASTSS constantsAVX512<>+284(SB), Z13
-	VBROADCASTSS constantsAVX512<>+272(SB), Z12
-	VBROADCASTSS constantsAVX512<>+372(SB), Z11
-	VBROADCASTSS constantsAVX512<>+144(SB), Z10
-	VBROADCASTSS constantsAVX512<>+296(SB), Z9
-	VMOVUPS      constantsAVX512<>+300(SB), Z8
+	VBROADCASTSS constantsAVX512<>+468(SB), Z14
+	VBROADCASTSS constantsAVX512<>+472(SB), Z13
+	VBROADCASTSS constantsAVX512<>+460(SB), Z12
+	VBROADCASTSS constantsAVX512<>+560(SB), Z11
+	VBROADCASTSS constantsAVX512<>+336(SB), Z10
+	VBROADCASTSS constantsAVX512<>+484(SB), Z9
+	VMOVUPS      constantsAVX512<>+488(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -2646,14 +2656,15 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z1
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z2
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z3
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z1
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z2
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -2724,6 +2735,7 @@ lanetailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z8, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -2891,6 +2903,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
@@ -2909,8 +2922,8 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z9, Z2, Z1
 	CMPQ       DX, $+17
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
 	VPANDD     Z13, Z2, Z3
@@ -2928,8 +2941,8 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z9, Z3, Z2
 	CMPQ       DX, $+33
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
 	VPANDD     Z13, Z3, Z4
@@ -2947,8 +2960,8 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z9, Z4, Z3
 	CMPQ       DX, $+49
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z0
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
 	VPANDD     Z13, Z4, Z5
@@ -2970,6 +2983,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z4, Z3, Z3
 	VPACKUSWB Z3, Z1, Z1
 	VPERMD    Z1, Z8, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -2982,13 +2996,13 @@ TEXT ·EncodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+280(SB), Z14
-	VBROADCASTSS constantsAVX512<>+284(SB), Z13
-	VBROADCASTSS constantsAVX512<>+376(SB), Z12
-	VBROADCASTSS constantsAVX512<>+380(SB), Z11
-	VBROADCASTSS constantsAVX512<>+144(SB), Z10
-	VBROADCASTSS constantsAVX512<>+296(SB), Z9
-	VMOVUPS      constantsAVX512<>+300(SB), Z8
+	VBROADCASTSS constantsAVX512<>+468(SB), Z14
+	VBROADCASTSS constantsAVX512<>+472(SB), Z13
+	VBROADCASTSS constantsAVX512<>+564(SB), Z12
+	VBROADCASTSS constantsAVX512<>+568(SB), Z11
+	VBROADCASTSS constantsAVX512<>+336(SB), Z10
+	VBROADCASTSS constantsAVX512<>+484(SB), Z9
+	VMOVUPS      constantsAVX512<>+488(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -3077,14 +3091,15 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z1
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z2
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z3
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z1
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z2
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -3155,6 +3170,7 @@ lanetailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z8, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -3322,6 +3338,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
@@ -3340,8 +3357,8 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z9, Z2, Z1
 	CMPQ       DX, $+17
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
 	VPANDD     Z13, Z2, Z3
@@ -3359,8 +3376,8 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z9, Z3, Z2
 	CMPQ       DX, $+33
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
 	VPANDD     Z13, Z3, Z4
@@ -3378,8 +3395,8 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z9, Z4, Z3
 	CMPQ       DX, $+49
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z0
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
 	VPANDD     Z13, Z4, Z5
@@ -3401,6 +3418,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z4, Z3, Z3
 	VPACKUSWB Z3, Z1, Z1
 	VPERMD    Z1, Z8, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -3413,12 +3431,12 @@ TEXT ·EncodeFpE2M1AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+280(SB), Z14
-	VBROADCASTSS constantsAVX512<>+284(SB), Z13
-	VBROADCASTSS constantsAVX512<>+384(SB), Z12
-	VBROADCASTSS constantsAVX512<>+388(SB), Z11
-	VBROADCASTSS constantsAVX512<>+392(SB), Z10
-	VMOVUPS      constantsAVX512<>+300(SB), Z9
+	VBROADCASTSS constantsAVX512<>+468(SB), Z14
+	VBROADCASTSS constantsAVX512<>+472(SB), Z13
+	VBROADCASTSS constantsAVX512<>+572(SB), Z12
+	VBROADCASTSS constantsAVX512<>+576(SB), Z11
+	VBROADCASTSS constantsAVX512<>+580(SB), Z10
+	VMOVUPS      constantsAVX512<>+488(SB), Z9
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -3499,14 +3517,15 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z1
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z2
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z3
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z1
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z2
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -3569,6 +3588,7 @@ lanetailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z9, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -3724,6 +3744,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
@@ -3741,8 +3762,8 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	CMPQ       DX, $+17
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
 	VPANDD     Z13, Z2, Z3
@@ -3759,8 +3780,8 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	CMPQ       DX, $+33
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
 	VPANDD     Z13, Z3, Z4
@@ -3777,8 +3798,8 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	CMPQ       DX, $+49
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z0
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
 	VPANDD     Z13, Z4, Z5
@@ -3799,6 +3820,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z4, Z3, Z3
 	VPACKUSWB Z3, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -3811,14 +3833,14 @@ TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+280(SB), Z14
-	VBROADCASTSS constantsAVX512<>+284(SB), Z13
-	VBROADCASTSS constantsAVX512<>+384(SB), Z12
-	VBROADCASTSS constantsAVX512<>+388(SB), Z11
-	VBROADCASTSS constantsAVX512<>+392(SB), Z10
-	VMOVUPS      constantsAVX512<>+300(SB), Z9
-	VBROADCASTSS constantsAVX512<>+396(SB), Z8
-	VBROADCASTSS constantsAVX512<>+400(SB), Z7
+	VBROADCASTSS constantsAVX512<>+468(SB), Z14
+	VBROADCASTSS constantsAVX512<>+472(SB), Z13
+	VBROADCASTSS constantsAVX512<>+572(SB), Z12
+	VBROADCASTSS constantsAVX512<>+576(SB), Z11
+	VBROADCASTSS constantsAVX512<>+580(SB), Z10
+	VMOVUPS      constantsAVX512<>+488(SB), Z9
+	VBROADCASTSS constantsAVX512<>+584(SB), Z8
+	VBROADCASTSS constantsAVX512<>+588(SB), Z7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -3902,14 +3924,15 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z1
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z2
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z3
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z1
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z2
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -3973,6 +3996,7 @@ lanetailnarrow:
 	VPACKUSWB  Z1, Z4, Z4
 	VPERMD     Z4, Z9, Z4
 	VPANDD     Z8, Z4, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -3980,8 +4004,8 @@ lanetailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -4142,6 +4166,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
@@ -4159,8 +4184,8 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	CMPQ       DX, $+17
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
 	VPANDD     Z13, Z2, Z3
@@ -4177,8 +4202,8 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	CMPQ       DX, $+33
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
 	VPANDD     Z13, Z3, Z4
@@ -4195,8 +4220,8 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	CMPQ       DX, $+49
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z0
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
 	VPANDD     Z13, Z4, Z5
@@ -4218,6 +4243,7 @@ lanetailrarenarrow:
 	VPACKUSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z9, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -4225,8 +4251,8 @@ lanetailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 // func EncodeFpE8M0AVX512(y *uint8, x *float32, most float32, n int, ahead int)
@@ -4238,9 +4264,9 @@ TEXT ·EncodeFpE8M0AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+404(SB), Z14
+	VBROADCASTSS constantsAVX512<>+592(SB), Z14
 	VPXORD       Z13, Z13, Z13
-	VMOVUPS      constantsAVX512<>+300(SB), Z12
+	VMOVUPS      constantsAVX512<>+488(SB), Z12
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -4281,29 +4307,30 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMINPS      Z0, Z15, Z0
 	VFMADD213PS Z13, Z14, Z0
 	VPSRLD      $0x17, Z0, Z0
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
 	VMINPS      Z1, Z15, Z1
 	VFMADD213PS Z13, Z14, Z1
 	VPSRLD      $0x17, Z1, Z1
 	CMPQ        DX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z2
 	VMINPS      Z2, Z15, Z2
 	VFMADD213PS Z13, Z14, Z2
 	VPSRLD      $0x17, Z2, Z2
 	CMPQ        DX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
 	VMINPS      Z3, Z15, Z3
 	VFMADD213PS Z13, Z14, Z3
 	VPSRLD      $0x17, Z3, Z3
@@ -4313,6 +4340,7 @@ lanetailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z12, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 laneend:
@@ -4360,106 +4388,153 @@ lanestream:
 	JGE         lanestream
 	JMP         lanetail
 
-DATA constantsAVX512<>+0(SB)/4, $0x00007fff
-DATA constantsAVX512<>+4(SB)/4, $0x00010000
-DATA constantsAVX512<>+8(SB)/4, $0x00000001
-DATA constantsAVX512<>+12(SB)/4, $0x00030001
-DATA constantsAVX512<>+16(SB)/4, $0x00070005
-DATA constantsAVX512<>+20(SB)/4, $0x000b0009
-DATA constantsAVX512<>+24(SB)/4, $0x000f000d
-DATA constantsAVX512<>+28(SB)/4, $0x00130011
-DATA constantsAVX512<>+32(SB)/4, $0x00170015
-DATA constantsAVX512<>+36(SB)/4, $0x001b0019
-DATA constantsAVX512<>+40(SB)/4, $0x001f001d
-DATA constantsAVX512<>+44(SB)/4, $0x00230021
-DATA constantsAVX512<>+48(SB)/4, $0x00270025
-DATA constantsAVX512<>+52(SB)/4, $0x002b0029
-DATA constantsAVX512<>+56(SB)/4, $0x002f002d
-DATA constantsAVX512<>+60(SB)/4, $0x00330031
-DATA constantsAVX512<>+64(SB)/4, $0x00370035
-DATA constantsAVX512<>+68(SB)/4, $0x003b0039
-DATA constantsAVX512<>+72(SB)/4, $0x003f003d
-DATA constantsAVX512<>+76(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+80(SB)/4, $0x01800080
-DATA constantsAVX512<>+84(SB)/4, $0x03800280
-DATA constantsAVX512<>+88(SB)/4, $0x05800480
-DATA constantsAVX512<>+92(SB)/4, $0x07800680
-DATA constantsAVX512<>+96(SB)/4, $0x09800880
-DATA constantsAVX512<>+100(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+104(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+108(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+112(SB)/4, $0x01800080
-DATA constantsAVX512<>+116(SB)/4, $0x03800280
-DATA constantsAVX512<>+120(SB)/4, $0x05800480
-DATA constantsAVX512<>+124(SB)/4, $0x07800680
-DATA constantsAVX512<>+128(SB)/4, $0x09800880
-DATA constantsAVX512<>+132(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+136(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+140(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+144(SB)/4, $0x0000007f
-DATA constantsAVX512<>+148(SB)/4, $0x3b800000
-DATA constantsAVX512<>+152(SB)/4, $0x40000000
-DATA constantsAVX512<>+156(SB)/4, $0xbc000000
-DATA constantsAVX512<>+160(SB)/4, $0x80000000
-DATA constantsAVX512<>+164(SB)/4, $0x37800000
-DATA constantsAVX512<>+168(SB)/4, $0xb8000000
-DATA constantsAVX512<>+172(SB)/4, $0x00400000
-DATA constantsAVX512<>+176(SB)/4, $0x00000007
-DATA constantsAVX512<>+180(SB)/4, $0x3f000000
-DATA constantsAVX512<>+184(SB)/4, $0xbf800000
-DATA constantsAVX512<>+188(SB)/4, $0x00000000
-DATA constantsAVX512<>+192(SB)/4, $0x3f000000
-DATA constantsAVX512<>+196(SB)/4, $0x3f800000
-DATA constantsAVX512<>+200(SB)/4, $0x3fc00000
-DATA constantsAVX512<>+204(SB)/4, $0x40000000
-DATA constantsAVX512<>+208(SB)/4, $0x40400000
-DATA constantsAVX512<>+212(SB)/4, $0x40800000
-DATA constantsAVX512<>+216(SB)/4, $0x40c00000
-DATA constantsAVX512<>+220(SB)/4, $0x80000000
-DATA constantsAVX512<>+224(SB)/4, $0xbf000000
-DATA constantsAVX512<>+228(SB)/4, $0xbf800000
-DATA constantsAVX512<>+232(SB)/4, $0xbfc00000
-DATA constantsAVX512<>+236(SB)/4, $0xc0000000
-DATA constantsAVX512<>+240(SB)/4, $0xc0400000
-DATA constantsAVX512<>+244(SB)/4, $0xc0800000
-DATA constantsAVX512<>+248(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+252(SB)/4, $0x10000001
-DATA constantsAVX512<>+256(SB)/4, $0x80808080
-DATA constantsAVX512<>+260(SB)/4, $0x43800000
-DATA constantsAVX512<>+264(SB)/4, $0xffffffff
-DATA constantsAVX512<>+268(SB)/4, $0xbfffbfff
-DATA constantsAVX512<>+272(SB)/4, $0x3c000000
-DATA constantsAVX512<>+276(SB)/4, $0xbc800000
-DATA constantsAVX512<>+280(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+284(SB)/4, $0x7f800000
-DATA constantsAVX512<>+288(SB)/4, $0x3c800000
-DATA constantsAVX512<>+292(SB)/4, $0x46800000
-DATA constantsAVX512<>+296(SB)/4, $0x00000080
-DATA constantsAVX512<>+300(SB)/4, $0x00000000
-DATA constantsAVX512<>+304(SB)/4, $0x00000004
-DATA constantsAVX512<>+308(SB)/4, $0x00000008
-DATA constantsAVX512<>+312(SB)/4, $0x0000000c
-DATA constantsAVX512<>+316(SB)/4, $0x00000001
-DATA constantsAVX512<>+320(SB)/4, $0x00000005
-DATA constantsAVX512<>+324(SB)/4, $0x00000009
-DATA constantsAVX512<>+328(SB)/4, $0x0000000d
-DATA constantsAVX512<>+332(SB)/4, $0x00000002
-DATA constantsAVX512<>+336(SB)/4, $0x00000006
-DATA constantsAVX512<>+340(SB)/4, $0x0000000a
-DATA constantsAVX512<>+344(SB)/4, $0x0000000e
-DATA constantsAVX512<>+348(SB)/4, $0x00000003
-DATA constantsAVX512<>+352(SB)/4, $0x00000007
-DATA constantsAVX512<>+356(SB)/4, $0x0000000b
-DATA constantsAVX512<>+360(SB)/4, $0x0000000f
-DATA constantsAVX512<>+364(SB)/4, $0x38800000
-DATA constantsAVX512<>+368(SB)/4, $0x43000000
-DATA constantsAVX512<>+372(SB)/4, $0x46000000
-DATA constantsAVX512<>+376(SB)/4, $0x38000000
-DATA constantsAVX512<>+380(SB)/4, $0x42800000
-DATA constantsAVX512<>+384(SB)/4, $0x3f800000
-DATA constantsAVX512<>+388(SB)/4, $0x4a800000
-DATA constantsAVX512<>+392(SB)/4, $0x00000008
-DATA constantsAVX512<>+396(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+400(SB)/4, $0x10011001
-DATA constantsAVX512<>+404(SB)/4, $0x3faaaaab
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $408
+DATA constantsAVX512<>+0(SB)/4, $0x00010001
+DATA constantsAVX512<>+4(SB)/4, $0x80008000
+DATA constantsAVX512<>+8(SB)/4, $0x00020000
+DATA constantsAVX512<>+12(SB)/4, $0x00060004
+DATA constantsAVX512<>+16(SB)/4, $0x000a0008
+DATA constantsAVX512<>+20(SB)/4, $0x000e000c
+DATA constantsAVX512<>+24(SB)/4, $0x00120010
+DATA constantsAVX512<>+28(SB)/4, $0x00160014
+DATA constantsAVX512<>+32(SB)/4, $0x001a0018
+DATA constantsAVX512<>+36(SB)/4, $0x001e001c
+DATA constantsAVX512<>+40(SB)/4, $0x00220020
+DATA constantsAVX512<>+44(SB)/4, $0x00260024
+DATA constantsAVX512<>+48(SB)/4, $0x002a0028
+DATA constantsAVX512<>+52(SB)/4, $0x002e002c
+DATA constantsAVX512<>+56(SB)/4, $0x00320030
+DATA constantsAVX512<>+60(SB)/4, $0x00360034
+DATA constantsAVX512<>+64(SB)/4, $0x003a0038
+DATA constantsAVX512<>+68(SB)/4, $0x003e003c
+DATA constantsAVX512<>+72(SB)/4, $0x00030001
+DATA constantsAVX512<>+76(SB)/4, $0x00070005
+DATA constantsAVX512<>+80(SB)/4, $0x000b0009
+DATA constantsAVX512<>+84(SB)/4, $0x000f000d
+DATA constantsAVX512<>+88(SB)/4, $0x00130011
+DATA constantsAVX512<>+92(SB)/4, $0x00170015
+DATA constantsAVX512<>+96(SB)/4, $0x001b0019
+DATA constantsAVX512<>+100(SB)/4, $0x001f001d
+DATA constantsAVX512<>+104(SB)/4, $0x00230021
+DATA constantsAVX512<>+108(SB)/4, $0x00270025
+DATA constantsAVX512<>+112(SB)/4, $0x002b0029
+DATA constantsAVX512<>+116(SB)/4, $0x002f002d
+DATA constantsAVX512<>+120(SB)/4, $0x00330031
+DATA constantsAVX512<>+124(SB)/4, $0x00370035
+DATA constantsAVX512<>+128(SB)/4, $0x003b0039
+DATA constantsAVX512<>+132(SB)/4, $0x003f003d
+DATA constantsAVX512<>+136(SB)/4, $0xffffffff
+DATA constantsAVX512<>+140(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+144(SB)/4, $0x00000000
+DATA constantsAVX512<>+148(SB)/4, $0x00010000
+DATA constantsAVX512<>+152(SB)/4, $0x00020000
+DATA constantsAVX512<>+156(SB)/4, $0x00030000
+DATA constantsAVX512<>+160(SB)/4, $0x00040000
+DATA constantsAVX512<>+164(SB)/4, $0x00050000
+DATA constantsAVX512<>+168(SB)/4, $0x00060000
+DATA constantsAVX512<>+172(SB)/4, $0x00070000
+DATA constantsAVX512<>+176(SB)/4, $0x00080000
+DATA constantsAVX512<>+180(SB)/4, $0x00090000
+DATA constantsAVX512<>+184(SB)/4, $0x000a0000
+DATA constantsAVX512<>+188(SB)/4, $0x000b0000
+DATA constantsAVX512<>+192(SB)/4, $0x000c0000
+DATA constantsAVX512<>+196(SB)/4, $0x000d0000
+DATA constantsAVX512<>+200(SB)/4, $0x000e0000
+DATA constantsAVX512<>+204(SB)/4, $0x000f0000
+DATA constantsAVX512<>+208(SB)/4, $0x00100000
+DATA constantsAVX512<>+212(SB)/4, $0x00110000
+DATA constantsAVX512<>+216(SB)/4, $0x00120000
+DATA constantsAVX512<>+220(SB)/4, $0x00130000
+DATA constantsAVX512<>+224(SB)/4, $0x00140000
+DATA constantsAVX512<>+228(SB)/4, $0x00150000
+DATA constantsAVX512<>+232(SB)/4, $0x00160000
+DATA constantsAVX512<>+236(SB)/4, $0x00170000
+DATA constantsAVX512<>+240(SB)/4, $0x00180000
+DATA constantsAVX512<>+244(SB)/4, $0x00190000
+DATA constantsAVX512<>+248(SB)/4, $0x001a0000
+DATA constantsAVX512<>+252(SB)/4, $0x001b0000
+DATA constantsAVX512<>+256(SB)/4, $0x001c0000
+DATA constantsAVX512<>+260(SB)/4, $0x001d0000
+DATA constantsAVX512<>+264(SB)/4, $0x001e0000
+DATA constantsAVX512<>+268(SB)/4, $0x001f0000
+DATA constantsAVX512<>+272(SB)/4, $0x01800080
+DATA constantsAVX512<>+276(SB)/4, $0x03800280
+DATA constantsAVX512<>+280(SB)/4, $0x05800480
+DATA constantsAVX512<>+284(SB)/4, $0x07800680
+DATA constantsAVX512<>+288(SB)/4, $0x09800880
+DATA constantsAVX512<>+292(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+296(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+300(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+304(SB)/4, $0x01800080
+DATA constantsAVX512<>+308(SB)/4, $0x03800280
+DATA constantsAVX512<>+312(SB)/4, $0x05800480
+DATA constantsAVX512<>+316(SB)/4, $0x07800680
+DATA constantsAVX512<>+320(SB)/4, $0x09800880
+DATA constantsAVX512<>+324(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+328(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+332(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+336(SB)/4, $0x0000007f
+DATA constantsAVX512<>+340(SB)/4, $0x3b800000
+DATA constantsAVX512<>+344(SB)/4, $0x40000000
+DATA constantsAVX512<>+348(SB)/4, $0xbc000000
+DATA constantsAVX512<>+352(SB)/4, $0x80000000
+DATA constantsAVX512<>+356(SB)/4, $0x37800000
+DATA constantsAVX512<>+360(SB)/4, $0xb8000000
+DATA constantsAVX512<>+364(SB)/4, $0x00400000
+DATA constantsAVX512<>+368(SB)/4, $0x00000007
+DATA constantsAVX512<>+372(SB)/4, $0x3f000000
+DATA constantsAVX512<>+376(SB)/4, $0xbf800000
+DATA constantsAVX512<>+380(SB)/4, $0x00000000
+DATA constantsAVX512<>+384(SB)/4, $0x3f000000
+DATA constantsAVX512<>+388(SB)/4, $0x3f800000
+DATA constantsAVX512<>+392(SB)/4, $0x3fc00000
+DATA constantsAVX512<>+396(SB)/4, $0x40000000
+DATA constantsAVX512<>+400(SB)/4, $0x40400000
+DATA constantsAVX512<>+404(SB)/4, $0x40800000
+DATA constantsAVX512<>+408(SB)/4, $0x40c00000
+DATA constantsAVX512<>+412(SB)/4, $0x80000000
+DATA constantsAVX512<>+416(SB)/4, $0xbf000000
+DATA constantsAVX512<>+420(SB)/4, $0xbf800000
+DATA constantsAVX512<>+424(SB)/4, $0xbfc00000
+DATA constantsAVX512<>+428(SB)/4, $0xc0000000
+DATA constantsAVX512<>+432(SB)/4, $0xc0400000
+DATA constantsAVX512<>+436(SB)/4, $0xc0800000
+DATA constantsAVX512<>+440(SB)/4, $0xc0c00000
+DATA constantsAVX512<>+444(SB)/4, $0x10000001
+DATA constantsAVX512<>+448(SB)/4, $0x80808080
+DATA constantsAVX512<>+452(SB)/4, $0x43800000
+DATA constantsAVX512<>+456(SB)/4, $0xbfffbfff
+DATA constantsAVX512<>+460(SB)/4, $0x3c000000
+DATA constantsAVX512<>+464(SB)/4, $0xbc800000
+DATA constantsAVX512<>+468(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+472(SB)/4, $0x7f800000
+DATA constantsAVX512<>+476(SB)/4, $0x3c800000
+DATA constantsAVX512<>+480(SB)/4, $0x46800000
+DATA constantsAVX512<>+484(SB)/4, $0x00000080
+DATA constantsAVX512<>+488(SB)/4, $0x00000000
+DATA constantsAVX512<>+492(SB)/4, $0x00000004
+DATA constantsAVX512<>+496(SB)/4, $0x00000008
+DATA constantsAVX512<>+500(SB)/4, $0x0000000c
+DATA constantsAVX512<>+504(SB)/4, $0x00000001
+DATA constantsAVX512<>+508(SB)/4, $0x00000005
+DATA constantsAVX512<>+512(SB)/4, $0x00000009
+DATA constantsAVX512<>+516(SB)/4, $0x0000000d
+DATA constantsAVX512<>+520(SB)/4, $0x00000002
+DATA constantsAVX512<>+524(SB)/4, $0x00000006
+DATA constantsAVX512<>+528(SB)/4, $0x0000000a
+DATA constantsAVX512<>+532(SB)/4, $0x0000000e
+DATA constantsAVX512<>+536(SB)/4, $0x00000003
+DATA constantsAVX512<>+540(SB)/4, $0x00000007
+DATA constantsAVX512<>+544(SB)/4, $0x0000000b
+DATA constantsAVX512<>+548(SB)/4, $0x0000000f
+DATA constantsAVX512<>+552(SB)/4, $0x38800000
+DATA constantsAVX512<>+556(SB)/4, $0x43000000
+DATA constantsAVX512<>+560(SB)/4, $0x46000000
+DATA constantsAVX512<>+564(SB)/4, $0x38000000
+DATA constantsAVX512<>+568(SB)/4, $0x42800000
+DATA constantsAVX512<>+572(SB)/4, $0x3f800000
+DATA constantsAVX512<>+576(SB)/4, $0x4a800000
+DATA constantsAVX512<>+580(SB)/4, $0x00000008
+DATA constantsAVX512<>+584(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+588(SB)/4, $0x10011001
+DATA constantsAVX512<>+592(SB)/4, $0x3faaaaab
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $596

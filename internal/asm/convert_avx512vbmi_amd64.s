@@ -54,7 +54,8 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z (SI), K7, Z0
 	VPERMB     Z0, Z15, Z0
 	VMOVDQA64  Z0, Z1
@@ -68,19 +69,19 @@ lanetail:
 	CMPQ       DX, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z0, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS    Z0, K6, 64(DI)
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS    Z0, K7, 64(DI)
 	CMPQ       DX, $+33
 	JLT        lanetailnarrow
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS    Z0, K6, 128(DI)
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS    Z0, K7, 128(DI)
 	CMPQ       DX, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z1
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS    Z1, K6, 192(DI)
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS    Z1, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -171,7 +172,8 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z (SI), K7, Z0
 	VPERMB     Z0, Z15, Z0
 	VPTESTMB   Z0, Z0, K1
@@ -186,19 +188,19 @@ lanetail:
 	CMPQ       DX, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z0, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS    Z0, K6, 64(DI)
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS    Z0, K7, 64(DI)
 	CMPQ       DX, $+33
 	JLT        lanetailnarrow
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS    Z0, K6, 128(DI)
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS    Z0, K7, 128(DI)
 	CMPQ       DX, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z1
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS    Z1, K6, 192(DI)
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS    Z1, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -290,7 +292,8 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z (SI), K7, Z0
 	VPERMB     Z0, Z15, Z0
 	VPTESTMB   Z0, Z0, K1
@@ -305,19 +308,19 @@ lanetail:
 	CMPQ       DX, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z0, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS    Z0, K6, 64(DI)
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS    Z0, K7, 64(DI)
 	CMPQ       DX, $+33
 	JLT        lanetailnarrow
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS    Z0, K6, 128(DI)
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS    Z0, K7, 128(DI)
 	CMPQ       DX, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z1
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS    Z1, K6, 192(DI)
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS    Z1, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -404,7 +407,8 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      DX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z (SI), K7, Z0
 	VPERMB     Z0, Z15, Z0
 	VMOVDQA64  Z0, Z1
@@ -416,19 +420,19 @@ lanetail:
 	CMPQ       DX, $+17
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z2, Z2
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS    Z2, K6, 64(DI)
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS    Z2, K7, 64(DI)
 	CMPQ       DX, $+33
 	JLT        lanetailnarrow
 	VPUNPCKHBW Z0, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS    Z0, K6, 128(DI)
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS    Z0, K7, 128(DI)
 	CMPQ       DX, $+49
 	JLT        lanetailnarrow
 	VPANDD     Z14, Z1, Z1
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS    Z1, K6, 192(DI)
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS    Z1, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -513,36 +517,37 @@ lanetail:
 	JEQ            laneend
 	MOVQ           $-1, AX
 	BZHIQ          DX, AX, AX
-	KMOVQ          AX, K7
+	KMOVQ          AX, K0
 	LEAQ           1(DX), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K6
-	VMOVDQU8.Z     (SI), K6, Z0
+	KMOVQ          AX, K7
+	VMOVDQU8.Z     (SI), K7, Z0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
 	VPERMB         Z11, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
+	KMOVQ          K0, K7
 	VMOVUPS        Z3, K7, (DI)
 	CMPQ           DX, $+17
 	JLT            lanetailnarrow
 	VPANDD         Z14, Z2, Z2
-	KSHIFTRQ       $0x10, K7, K6
-	VMOVUPS        Z2, K6, 64(DI)
+	KSHIFTRQ       $0x10, K0, K7
+	VMOVUPS        Z2, K7, 64(DI)
 	CMPQ           DX, $+33
 	JLT            lanetailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	KSHIFTRQ       $0x20, K7, K6
-	VMOVUPS        Z0, K6, 128(DI)
+	KSHIFTRQ       $0x20, K0, K7
+	VMOVUPS        Z0, K7, 128(DI)
 	CMPQ           DX, $+49
 	JLT            lanetailnarrow
 	VPANDD         Z14, Z1, Z1
-	KSHIFTRQ       $0x30, K7, K6
-	VMOVUPS        Z1, K6, 192(DI)
+	KSHIFTRQ       $0x30, K0, K7
+	VMOVUPS        Z1, K7, 192(DI)
 
 lanetailnarrow:
 laneend:

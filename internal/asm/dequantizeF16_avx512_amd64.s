@@ -150,7 +150,8 @@ grouppiece:
 	VBROADCASTSS (DX), Z14
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
@@ -158,28 +159,28 @@ grouppiece:
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVSXBD.Z  16(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVSXBD.Z  16(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 32(DI)
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVSXBD.Z  32(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVSXBD.Z  32(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 64(DI)
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVSXBD.Z  48(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVSXBD.Z  48(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 96(DI)
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*2), DI
@@ -337,7 +338,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVSXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -346,31 +348,31 @@ lanetail:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
+	VMOVUPS.Z   64(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
+	VMOVUPS.Z   128(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
+	VMOVUPS.Z   192(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -419,8 +421,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -445,8 +447,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -471,8 +473,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -497,8 +499,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -728,7 +730,8 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z13
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
@@ -737,31 +740,31 @@ grouppiece:
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVSXBD.Z  16(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVSXBD.Z  16(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 32(DI)
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVSXBD.Z  32(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVSXBD.Z  32(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 64(DI)
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVSXBD.Z  48(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVSXBD.Z  48(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 96(DI)
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*2), DI
@@ -955,7 +958,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVSXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -967,40 +971,40 @@ lanetail:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(BX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(BX), K6, Z2
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(BX), K6, Z2
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -1055,9 +1059,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1089,9 +1093,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1123,9 +1127,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1157,9 +1161,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1418,7 +1422,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z13
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
@@ -1428,34 +1433,34 @@ grouppiece:
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVSXBD.Z  16(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVSXBD.Z  16(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 32(DI)
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVSXBD.Z  32(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVSXBD.Z  32(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 64(DI)
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVSXBD.Z  48(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVSXBD.Z  48(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 96(DI)
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*2), DI
@@ -1645,7 +1650,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVSXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -1657,40 +1663,40 @@ lanetail:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(BX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(BX), K6, Z2
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(BX), K6, Z2
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -1747,9 +1753,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1777,9 +1783,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1807,9 +1813,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1837,9 +1843,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -2072,7 +2078,8 @@ grouppiece:
 	VBROADCASTSS (DX), Z14
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
@@ -2080,28 +2087,28 @@ grouppiece:
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBD.Z  16(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBD.Z  16(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 32(DI)
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBD.Z  32(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBD.Z  32(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 64(DI)
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBD.Z  48(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBD.Z  48(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 96(DI)
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*2), DI
@@ -2259,7 +2266,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVZXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -2268,31 +2276,31 @@ lanetail:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
+	VMOVUPS.Z   64(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
+	VMOVUPS.Z   128(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
+	VMOVUPS.Z   192(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -2341,8 +2349,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -2367,8 +2375,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -2393,8 +2401,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -2419,8 +2427,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -2650,7 +2658,8 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z13
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
@@ -2659,31 +2668,31 @@ grouppiece:
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBD.Z  16(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBD.Z  16(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 32(DI)
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBD.Z  32(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBD.Z  32(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 64(DI)
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBD.Z  48(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBD.Z  48(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 96(DI)
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*2), DI
@@ -2877,7 +2886,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVZXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -2889,40 +2899,40 @@ lanetail:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(BX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(BX), K6, Z2
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(BX), K6, Z2
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -2977,9 +2987,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -3011,9 +3021,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -3045,9 +3055,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -3079,9 +3089,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -3340,7 +3350,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z13
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
@@ -3350,34 +3361,34 @@ grouppiece:
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBD.Z  16(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBD.Z  16(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 32(DI)
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBD.Z  32(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBD.Z  32(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 64(DI)
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBD.Z  48(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBD.Z  48(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 96(DI)
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*2), DI
@@ -3567,7 +3578,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVZXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -3579,40 +3591,40 @@ lanetail:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(BX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(BX), K6, Z2
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(BX), K6, Z2
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -3669,9 +3681,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -3699,9 +3711,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -3729,9 +3741,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -3759,9 +3771,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -4008,17 +4020,18 @@ grouppiece:
 	VBROADCASTSS (DX), Z12
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         1(BX), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VPMOVZXBQ.Z  (SI), K6, Z0
+	KMOVQ        AX, K7
+	VPMOVZXBQ.Z  (SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
+	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
@@ -4026,45 +4039,45 @@ grouppiece:
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VPMOVZXBQ.Z  8(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VPMOVZXBQ.Z  8(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VPMOVZXBQ.Z  16(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x10, K7, K7
+	VPMOVZXBQ.Z  16(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VPMOVZXBQ.Z  24(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x18, K7, K7
+	VPMOVZXBQ.Z  24(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*2), DI
@@ -4236,15 +4249,16 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
+	KMOVQ       AX, K7
+	VPMOVZXBQ.Z (SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
@@ -4255,48 +4269,48 @@ lanetail:
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x08, K7, K7
+	VPMOVZXBQ.Z 8(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x10, K7, K7
+	VPMOVZXBQ.Z 16(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x18, K7, K7
+	VPMOVZXBQ.Z 24(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -4349,8 +4363,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -4375,8 +4389,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -4401,8 +4415,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -4427,8 +4441,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -4680,18 +4694,19 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         1(R8), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VPMOVZXBQ.Z  (SI), K6, Z0
+	KMOVQ        AX, K7
+	VPMOVZXBQ.Z  (SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
+	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
@@ -4699,48 +4714,48 @@ grouppiece:
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VPMOVZXBQ.Z  8(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VPMOVZXBQ.Z  8(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VPMOVZXBQ.Z  16(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x10, K7, K7
+	VPMOVZXBQ.Z  16(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VPMOVZXBQ.Z  24(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x18, K7, K7
+	VPMOVZXBQ.Z  24(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*2), DI
@@ -4948,15 +4963,16 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
 	LEAQ        1(R8), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
+	KMOVQ       AX, K7
+	VPMOVZXBQ.Z (SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
@@ -4970,57 +4986,57 @@ lanetail:
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x08, K7, K7
+	VPMOVZXBQ.Z 8(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(BX), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
 	LEAQ        1(R8), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x10, K7, K7
+	VPMOVZXBQ.Z 16(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(BX), K6, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
 	LEAQ        1(R8), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x18, K7, K7
+	VPMOVZXBQ.Z 24(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(BX), K6, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -5079,9 +5095,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -5113,9 +5129,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -5147,9 +5163,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -5181,9 +5197,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -5464,19 +5480,20 @@ grouppiece:
 	VBROADCASTSS (BX), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         1(R8), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VPMOVZXBQ.Z  (SI), K6, Z0
+	KMOVQ        AX, K7
+	VPMOVZXBQ.Z  (SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
+	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
@@ -5484,51 +5501,51 @@ grouppiece:
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VPMOVZXBQ.Z  8(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VPMOVZXBQ.Z  8(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VPMOVZXBQ.Z  16(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x10, K7, K7
+	VPMOVZXBQ.Z  16(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VPMOVZXBQ.Z  24(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x18, K7, K7
+	VPMOVZXBQ.Z  24(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*2), DI
@@ -5732,15 +5749,16 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
 	LEAQ        1(R8), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
+	KMOVQ       AX, K7
+	VPMOVZXBQ.Z (SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
@@ -5754,57 +5772,57 @@ lanetail:
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x08, K7, K7
+	VPMOVZXBQ.Z 8(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(BX), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
 	LEAQ        1(R8), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x10, K7, K7
+	VPMOVZXBQ.Z 16(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(BX), K6, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
 	LEAQ        1(R8), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x18, K7, K7
+	VPMOVZXBQ.Z 24(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(BX), K6, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -5865,9 +5883,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -5895,9 +5913,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -5925,9 +5943,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -5955,9 +5973,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -6212,18 +6230,19 @@ grouppiece:
 	VBROADCASTSS (DX), Z12
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         3(BX), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
+	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
@@ -6231,48 +6250,48 @@ grouppiece:
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x04, K6, K6
-	VMOVDQU8.Z   4(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x04, K7, K7
+	VMOVDQU8.Z   4(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	LEAQ         3(BX), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VMOVDQU8.Z   8(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	LEAQ         3(BX), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x0c, K6, K6
-	VMOVDQU8.Z   12(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x0c, K7, K7
+	VMOVDQU8.Z   12(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*2), DI
@@ -6444,16 +6463,17 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         3(BX), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z1
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
@@ -6464,51 +6484,51 @@ lanetail:
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x04, K6, K6
-	VMOVDQU8.Z   4(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x04, K7, K7
+	VMOVDQU8.Z   4(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z1
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 32(DI)
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         BX, $+33
 	JLT          lanetailnarrow
 	LEAQ         3(BX), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VMOVDQU8.Z   8(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z1
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 64(DI)
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         BX, $+49
 	JLT          lanetailnarrow
 	LEAQ         3(BX), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x0c, K6, K6
-	VMOVDQU8.Z   12(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x0c, K7, K7
+	VMOVDQU8.Z   12(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z1
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 96(DI)
+	VMOVDQU16    Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -6561,8 +6581,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -6587,8 +6607,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -6613,8 +6633,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -6639,8 +6659,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -6892,19 +6912,20 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
+	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
@@ -6912,51 +6933,51 @@ grouppiece:
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x04, K6, K6
-	VMOVDQU8.Z   4(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x04, K7, K7
+	VMOVDQU8.Z   4(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VMOVDQU8.Z   8(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x0c, K6, K6
-	VMOVDQU8.Z   12(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x0c, K7, K7
+	VMOVDQU8.Z   12(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*2), DI
@@ -7164,16 +7185,17 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
@@ -7187,60 +7209,60 @@ lanetail:
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x04, K6, K6
-	VMOVDQU8.Z   4(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x04, K7, K7
+	VMOVDQU8.Z   4(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 32(DI)
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VMOVDQU8.Z   8(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 64(DI)
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x0c, K6, K6
-	VMOVDQU8.Z   12(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x0c, K7, K7
+	VMOVDQU8.Z   12(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 96(DI)
+	VMOVDQU16    Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -7299,9 +7321,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -7333,9 +7355,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -7367,9 +7389,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -7401,9 +7423,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -7684,13 +7706,13 @@ grouppiece:
 	VBROADCASTSS (BX), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7698,6 +7720,7 @@ grouppiece:
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
+	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
@@ -7705,9 +7728,9 @@ grouppiece:
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x04, K6, K6
-	VMOVDQU8.Z   4(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x04, K7, K7
+	VMOVDQU8.Z   4(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7715,17 +7738,17 @@ grouppiece:
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VMOVDQU8.Z   8(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7733,17 +7756,17 @@ grouppiece:
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x0c, K6, K6
-	VMOVDQU8.Z   12(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x0c, K7, K7
+	VMOVDQU8.Z   12(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7751,8 +7774,8 @@ grouppiece:
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*2), DI
@@ -7956,16 +7979,17 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
 	VSUBPS       Z15, Z0, Z0
@@ -7979,60 +8003,60 @@ lanetail:
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x04, K6, K6
-	VMOVDQU8.Z   4(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x04, K7, K7
+	VMOVDQU8.Z   4(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 32(DI)
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VMOVDQU8.Z   8(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 64(DI)
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x0c, K6, K6
-	VMOVDQU8.Z   12(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x0c, K7, K7
+	VMOVDQU8.Z   12(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 96(DI)
+	VMOVDQU16    Y0, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -8093,9 +8117,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -8123,9 +8147,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -8153,9 +8177,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -8183,9 +8207,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3

@@ -142,32 +142,33 @@ grouppiece:
 	VBROADCASTSS (DX), Z14
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVSXBD.Z  16(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVSXBD.Z  16(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K6, 64(DI)
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVSXBD.Z  32(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVSXBD.Z  32(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K6, 128(DI)
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVSXBD.Z  48(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVSXBD.Z  48(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*4), DI
@@ -313,7 +314,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVSXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -321,28 +323,28 @@ lanetail:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
+	VMOVUPS.Z   64(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
+	VMOVUPS.Z   128(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
+	VMOVUPS.Z   192(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -387,8 +389,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -413,8 +415,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -439,8 +441,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -465,8 +467,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -680,7 +682,8 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z13
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
@@ -688,28 +691,28 @@ grouppiece:
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVSXBD.Z  16(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVSXBD.Z  16(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K6, 64(DI)
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVSXBD.Z  32(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVSXBD.Z  32(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K6, 128(DI)
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVSXBD.Z  48(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVSXBD.Z  48(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*4), DI
@@ -891,7 +894,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVSXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -902,37 +906,37 @@ lanetail:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(BX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(BX), K6, Z2
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(BX), K6, Z2
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -983,9 +987,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1017,9 +1021,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1051,9 +1055,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1085,9 +1089,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1330,7 +1334,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z13
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
@@ -1339,31 +1344,31 @@ grouppiece:
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVSXBD.Z  16(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVSXBD.Z  16(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K6, 64(DI)
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVSXBD.Z  32(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVSXBD.Z  32(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K6, 128(DI)
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVSXBD.Z  48(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVSXBD.Z  48(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*4), DI
@@ -1541,7 +1546,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVSXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -1552,37 +1558,37 @@ lanetail:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVSXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVSXBD.Z 16(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(BX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVSXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVSXBD.Z 32(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(BX), K6, Z2
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVSXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVSXBD.Z 48(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(BX), K6, Z2
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -1635,9 +1641,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1665,9 +1671,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1695,9 +1701,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1725,9 +1731,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1944,32 +1950,33 @@ grouppiece:
 	VBROADCASTSS (DX), Z14
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBD.Z  16(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBD.Z  16(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K6, 64(DI)
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBD.Z  32(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBD.Z  32(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K6, 128(DI)
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBD.Z  48(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBD.Z  48(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*4), DI
@@ -2115,7 +2122,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVZXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -2123,28 +2131,28 @@ lanetail:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
+	VMOVUPS.Z   64(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
+	VMOVUPS.Z   128(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
+	VMOVUPS.Z   192(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -2189,8 +2197,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -2215,8 +2223,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -2241,8 +2249,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -2267,8 +2275,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -2482,7 +2490,8 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z13
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
@@ -2490,28 +2499,28 @@ grouppiece:
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBD.Z  16(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBD.Z  16(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K6, 64(DI)
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBD.Z  32(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBD.Z  32(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K6, 128(DI)
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBD.Z  48(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBD.Z  48(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z13, Z0, Z0
 	VFMADD213PS  Z15, Z14, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*4), DI
@@ -2693,7 +2702,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVZXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -2704,37 +2714,37 @@ lanetail:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(BX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(BX), K6, Z2
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(BX), K6, Z2
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -2785,9 +2795,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -2819,9 +2829,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -2853,9 +2863,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -2887,9 +2897,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z14
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z14
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -3132,7 +3142,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z13
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
@@ -3141,31 +3152,31 @@ grouppiece:
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBD.Z  16(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBD.Z  16(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K6, 64(DI)
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBD.Z  32(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBD.Z  32(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K6, 128(DI)
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBD.Z  48(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBD.Z  48(SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z14, Z0, Z0
 	VADDPS       Z13, Z0, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*4), DI
@@ -3343,7 +3354,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VPMOVZXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -3354,37 +3366,37 @@ lanetail:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBD.Z 16(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBD.Z 16(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(BX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBD.Z 32(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBD.Z 32(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(BX), K6, Z2
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBD.Z 48(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBD.Z 48(SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(BX), K6, Z2
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -3437,9 +3449,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -3467,9 +3479,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -3497,9 +3509,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -3527,9 +3539,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
-	VBROADCASTSS 4(BX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
+	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -3760,16 +3772,17 @@ grouppiece:
 	VBROADCASTSS (DX), Z12
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         1(BX), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VPMOVZXBQ.Z  (SI), K6, Z0
+	KMOVQ        AX, K7
+	VPMOVZXBQ.Z  (SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
+	KMOVQ        K0, K7
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
@@ -3777,42 +3790,42 @@ grouppiece:
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VPMOVZXBQ.Z  8(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VPMOVZXBQ.Z  8(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z0, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VPMOVZXBQ.Z  16(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x10, K7, K7
+	VPMOVZXBQ.Z  16(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z0, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VPMOVZXBQ.Z  24(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x18, K7, K7
+	VPMOVZXBQ.Z  24(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z0, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*4), DI
@@ -3972,15 +3985,16 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
+	KMOVQ       AX, K7
+	VPMOVZXBQ.Z (SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
 	VMOVUPS     Z0, K7, (DI)
@@ -3990,45 +4004,45 @@ lanetail:
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x08, K7, K7
+	VPMOVZXBQ.Z 8(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x10, K7, K7
+	VPMOVZXBQ.Z 16(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x18, K7, K7
+	VPMOVZXBQ.Z 24(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z1
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -4077,8 +4091,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -4103,8 +4117,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -4129,8 +4143,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -4155,8 +4169,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -4392,17 +4406,18 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         1(R8), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VPMOVZXBQ.Z  (SI), K6, Z0
+	KMOVQ        AX, K7
+	VPMOVZXBQ.Z  (SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
+	KMOVQ        K0, K7
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
@@ -4410,45 +4425,45 @@ grouppiece:
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VPMOVZXBQ.Z  8(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VPMOVZXBQ.Z  8(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z0, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VPMOVZXBQ.Z  16(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x10, K7, K7
+	VPMOVZXBQ.Z  16(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z0, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VPMOVZXBQ.Z  24(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x18, K7, K7
+	VPMOVZXBQ.Z  24(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z0, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*4), DI
@@ -4644,15 +4659,16 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
 	LEAQ        1(R8), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
+	KMOVQ       AX, K7
+	VPMOVZXBQ.Z (SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
@@ -4665,54 +4681,54 @@ lanetail:
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x08, K7, K7
+	VPMOVZXBQ.Z 8(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(BX), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
 	LEAQ        1(R8), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x10, K7, K7
+	VPMOVZXBQ.Z 16(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(BX), K6, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
 	LEAQ        1(R8), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x18, K7, K7
+	VPMOVZXBQ.Z 24(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(BX), K6, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
 	VFMADD213PS Z15, Z1, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -4767,9 +4783,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -4801,9 +4817,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -4835,9 +4851,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -4869,9 +4885,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -5136,18 +5152,19 @@ grouppiece:
 	VBROADCASTSS (BX), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         1(R8), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VPMOVZXBQ.Z  (SI), K6, Z0
+	KMOVQ        AX, K7
+	VPMOVZXBQ.Z  (SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
+	KMOVQ        K0, K7
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
@@ -5155,48 +5172,48 @@ grouppiece:
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VPMOVZXBQ.Z  8(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VPMOVZXBQ.Z  8(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z0, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VPMOVZXBQ.Z  16(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x10, K7, K7
+	VPMOVZXBQ.Z  16(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z0, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VPMOVZXBQ.Z  24(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x18, K7, K7
+	VPMOVZXBQ.Z  24(SI), K7, Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z0, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*4), DI
@@ -5388,15 +5405,16 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
 	LEAQ        1(R8), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
+	KMOVQ       AX, K7
+	VPMOVZXBQ.Z (SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
@@ -5409,54 +5427,54 @@ lanetail:
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x08, K7, K7
+	VPMOVZXBQ.Z 8(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(BX), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
 	LEAQ        1(R8), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x10, K7, K7
+	VPMOVZXBQ.Z 16(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(BX), K6, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
 	LEAQ        1(R8), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x18, K7, K7
+	VPMOVZXBQ.Z 24(SI), K7, Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(BX), K6, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(BX), K7, Z2
 	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -5513,9 +5531,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -5543,9 +5561,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -5573,9 +5591,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -5603,9 +5621,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -5844,17 +5862,18 @@ grouppiece:
 	VBROADCASTSS (DX), Z12
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         3(BX), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
+	KMOVQ        K0, K7
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
@@ -5862,45 +5881,45 @@ grouppiece:
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x04, K6, K6
-	VMOVDQU8.Z   4(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x04, K7, K7
+	VMOVDQU8.Z   4(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z0, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	LEAQ         3(BX), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VMOVDQU8.Z   8(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z0, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	LEAQ         3(BX), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x0c, K6, K6
-	VMOVDQU8.Z   12(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x0c, K7, K7
+	VMOVDQU8.Z   12(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z0, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*4), DI
@@ -6060,16 +6079,17 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         3(BX), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z1
 	VFMADD213PS  Z15, Z1, Z0
 	VMOVUPS      Z0, K7, (DI)
@@ -6079,48 +6099,48 @@ lanetail:
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x04, K6, K6
-	VMOVDQU8.Z   4(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x04, K7, K7
+	VMOVDQU8.Z   4(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z1
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K6, 64(DI)
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         BX, $+33
 	JLT          lanetailnarrow
 	LEAQ         3(BX), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VMOVDQU8.Z   8(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z1
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K6, 128(DI)
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         BX, $+49
 	JLT          lanetailnarrow
 	LEAQ         3(BX), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x0c, K6, K6
-	VMOVDQU8.Z   12(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x0c, K7, K7
+	VMOVDQU8.Z   12(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z1
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -6169,8 +6189,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -6195,8 +6215,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -6221,8 +6241,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -6247,8 +6267,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -6484,18 +6504,19 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
+	KMOVQ        K0, K7
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
@@ -6503,48 +6524,48 @@ grouppiece:
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x04, K6, K6
-	VMOVDQU8.Z   4(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x04, K7, K7
+	VMOVDQU8.Z   4(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z0, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VMOVDQU8.Z   8(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z0, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x0c, K6, K6
-	VMOVDQU8.Z   12(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x0c, K7, K7
+	VMOVDQU8.Z   12(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z11, Z0, Z0
 	VFMADD213PS  Z15, Z12, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z0, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*4), DI
@@ -6740,16 +6761,17 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
@@ -6762,57 +6784,57 @@ lanetail:
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x04, K6, K6
-	VMOVDQU8.Z   4(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x04, K7, K7
+	VMOVDQU8.Z   4(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K6, 64(DI)
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VMOVDQU8.Z   8(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K6, 128(DI)
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x0c, K6, K6
-	VMOVDQU8.Z   12(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x0c, K7, K7
+	VMOVDQU8.Z   12(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
 	VFMADD213PS  Z15, Z1, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -6867,9 +6889,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -6901,9 +6923,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -6935,9 +6957,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -6969,9 +6991,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -7236,19 +7258,20 @@ grouppiece:
 	VBROADCASTSS (BX), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
+	KMOVQ        K0, K7
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
@@ -7256,51 +7279,51 @@ grouppiece:
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x04, K6, K6
-	VMOVDQU8.Z   4(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x04, K7, K7
+	VMOVDQU8.Z   4(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z0, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VMOVDQU8.Z   8(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z0, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x0c, K6, K6
-	VMOVDQU8.Z   12(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x0c, K7, K7
+	VMOVDQU8.Z   12(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VADDPS       Z11, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z0, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*4), DI
@@ -7492,16 +7515,17 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
+	KMOVQ        AX, K7
+	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
 	VSUBPS       Z15, Z0, Z0
@@ -7514,57 +7538,57 @@ lanetail:
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x04, K6, K6
-	VMOVDQU8.Z   4(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x04, K7, K7
+	VMOVDQU8.Z   4(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K6, 64(DI)
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VMOVDQU8.Z   8(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K6, 128(DI)
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	LEAQ         3(R8), CX
 	SHRQ         $0x02, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x0c, K6, K6
-	VMOVDQU8.Z   12(SI), K6, X0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x0c, K7, K7
+	VMOVDQU8.Z   12(SI), K7, X0
 	VPBROADCASTD X0, Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -7621,9 +7645,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -7651,9 +7675,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -7681,9 +7705,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -7711,9 +7735,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3

@@ -163,13 +163,13 @@ grouppiece:
 	VBROADCASTSS   (DX), Z9
 	MOVQ           $-1, AX
 	BZHIQ          BX, AX, AX
-	KMOVQ          AX, K7
+	KMOVQ          AX, K0
 	LEAQ           1(BX), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K6
-	VMOVDQU8.Z     (SI), K6, Z0
+	KMOVQ          AX, K7
+	VMOVDQU8.Z     (SI), K7, Z0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -177,26 +177,27 @@ grouppiece:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VFMADD213PS    Z15, Z9, Z3
+	KMOVQ          K0, K7
 	VMOVUPS        Z3, K7, (DI)
 	CMPQ           BX, $+17
 	JLT            grouptailnarrow
 	VPANDD         Z13, Z2, Z2
 	VFMADD213PS    Z15, Z9, Z2
-	KSHIFTRQ       $0x10, K7, K6
-	VMOVUPS        Z2, K6, 64(DI)
+	KSHIFTRQ       $0x10, K0, K7
+	VMOVUPS        Z2, K7, 64(DI)
 	CMPQ           BX, $+33
 	JLT            grouptailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VFMADD213PS    Z15, Z9, Z0
-	KSHIFTRQ       $0x20, K7, K6
-	VMOVUPS        Z0, K6, 128(DI)
+	KSHIFTRQ       $0x20, K0, K7
+	VMOVUPS        Z0, K7, 128(DI)
 	CMPQ           BX, $+49
 	JLT            grouptailnarrow
 	VPANDD         Z13, Z1, Z1
 	VFMADD213PS    Z15, Z9, Z1
-	KSHIFTRQ       $0x30, K7, K6
-	VMOVUPS        Z1, K6, 192(DI)
+	KSHIFTRQ       $0x30, K0, K7
+	VMOVUPS        Z1, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*4), DI
@@ -353,44 +354,45 @@ lanetail:
 	JEQ            laneend
 	MOVQ           $-1, AX
 	BZHIQ          BX, AX, AX
-	KMOVQ          AX, K7
+	KMOVQ          AX, K0
 	LEAQ           1(BX), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K6
-	VMOVDQU8.Z     (SI), K6, Z0
+	KMOVQ          AX, K7
+	VMOVDQU8.Z     (SI), K7, Z0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
 	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
+	KMOVQ          K0, K7
 	VMOVUPS.Z      (DX), K7, Z4
 	VFMADD213PS    Z15, Z4, Z3
 	VMOVUPS        Z3, K7, (DI)
 	CMPQ           BX, $+17
 	JLT            lanetailnarrow
 	VPANDD         Z13, Z2, Z2
-	KSHIFTRQ       $0x10, K7, K6
-	VMOVUPS.Z      64(DX), K6, Z3
+	KSHIFTRQ       $0x10, K0, K7
+	VMOVUPS.Z      64(DX), K7, Z3
 	VFMADD213PS    Z15, Z3, Z2
-	VMOVUPS        Z2, K6, 64(DI)
+	VMOVUPS        Z2, K7, 64(DI)
 	CMPQ           BX, $+33
 	JLT            lanetailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	KSHIFTRQ       $0x20, K7, K6
-	VMOVUPS.Z      128(DX), K6, Z2
+	KSHIFTRQ       $0x20, K0, K7
+	VMOVUPS.Z      128(DX), K7, Z2
 	VFMADD213PS    Z15, Z2, Z0
-	VMOVUPS        Z0, K6, 128(DI)
+	VMOVUPS        Z0, K7, 128(DI)
 	CMPQ           BX, $+49
 	JLT            lanetailnarrow
 	VPANDD         Z13, Z1, Z1
-	KSHIFTRQ       $0x30, K7, K6
-	VMOVUPS.Z      192(DX), K6, Z0
+	KSHIFTRQ       $0x30, K0, K7
+	VMOVUPS.Z      192(DX), K7, Z0
 	VFMADD213PS    Z15, Z0, Z1
-	VMOVUPS        Z1, K6, 192(DI)
+	VMOVUPS        Z1, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -438,8 +440,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -464,8 +466,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -490,8 +492,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -516,8 +518,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -758,13 +760,13 @@ grouppiece:
 	VCVTDQ2PS      Z0, Z8
 	MOVQ           $-1, AX
 	BZHIQ          R8, AX, AX
-	KMOVQ          AX, K7
+	KMOVQ          AX, K0
 	LEAQ           1(R8), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K6
-	VMOVDQU8.Z     (SI), K6, Z0
+	KMOVQ          AX, K7
+	VMOVDQU8.Z     (SI), K7, Z0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -773,29 +775,30 @@ grouppiece:
 	VPSLLD         $0x10, Z2, Z3
 	VSUBPS         Z8, Z3, Z3
 	VFMADD213PS    Z15, Z9, Z3
+	KMOVQ          K0, K7
 	VMOVUPS        Z3, K7, (DI)
 	CMPQ           R8, $+17
 	JLT            grouptailnarrow
 	VPANDD         Z13, Z2, Z2
 	VSUBPS         Z8, Z2, Z2
 	VFMADD213PS    Z15, Z9, Z2
-	KSHIFTRQ       $0x10, K7, K6
-	VMOVUPS        Z2, K6, 64(DI)
+	KSHIFTRQ       $0x10, K0, K7
+	VMOVUPS        Z2, K7, 64(DI)
 	CMPQ           R8, $+33
 	JLT            grouptailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VSUBPS         Z8, Z0, Z0
 	VFMADD213PS    Z15, Z9, Z0
-	KSHIFTRQ       $0x20, K7, K6
-	VMOVUPS        Z0, K6, 128(DI)
+	KSHIFTRQ       $0x20, K0, K7
+	VMOVUPS        Z0, K7, 128(DI)
 	CMPQ           R8, $+49
 	JLT            grouptailnarrow
 	VPANDD         Z13, Z1, Z1
 	VSUBPS         Z8, Z1, Z1
 	VFMADD213PS    Z15, Z9, Z1
-	KSHIFTRQ       $0x30, K7, K6
-	VMOVUPS        Z1, K6, 192(DI)
+	KSHIFTRQ       $0x30, K0, K7
+	VMOVUPS        Z1, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*4), DI
@@ -988,19 +991,20 @@ lanetail:
 	JEQ            laneend
 	MOVQ           $-1, AX
 	BZHIQ          R8, AX, AX
-	KMOVQ          AX, K7
+	KMOVQ          AX, K0
 	LEAQ           1(R8), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K6
-	VMOVDQU8.Z     (SI), K6, Z0
+	KMOVQ          AX, K7
+	VMOVDQU8.Z     (SI), K7, Z0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
 	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
+	KMOVQ          K0, K7
 	VMOVUPS.Z      (DX), K7, Z4
 	VMOVUPS.Z      (BX), K7, Z5
 	VCVTDQ2PS      Z5, Z5
@@ -1010,34 +1014,34 @@ lanetail:
 	CMPQ           R8, $+17
 	JLT            lanetailnarrow
 	VPANDD         Z13, Z2, Z2
-	KSHIFTRQ       $0x10, K7, K6
-	VMOVUPS.Z      64(DX), K6, Z3
-	VMOVUPS.Z      64(BX), K6, Z4
+	KSHIFTRQ       $0x10, K0, K7
+	VMOVUPS.Z      64(DX), K7, Z3
+	VMOVUPS.Z      64(BX), K7, Z4
 	VCVTDQ2PS      Z4, Z4
 	VSUBPS         Z4, Z2, Z2
 	VFMADD213PS    Z15, Z3, Z2
-	VMOVUPS        Z2, K6, 64(DI)
+	VMOVUPS        Z2, K7, 64(DI)
 	CMPQ           R8, $+33
 	JLT            lanetailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	KSHIFTRQ       $0x20, K7, K6
-	VMOVUPS.Z      128(DX), K6, Z2
-	VMOVUPS.Z      128(BX), K6, Z3
+	KSHIFTRQ       $0x20, K0, K7
+	VMOVUPS.Z      128(DX), K7, Z2
+	VMOVUPS.Z      128(BX), K7, Z3
 	VCVTDQ2PS      Z3, Z3
 	VSUBPS         Z3, Z0, Z0
 	VFMADD213PS    Z15, Z2, Z0
-	VMOVUPS        Z0, K6, 128(DI)
+	VMOVUPS        Z0, K7, 128(DI)
 	CMPQ           R8, $+49
 	JLT            lanetailnarrow
 	VPANDD         Z13, Z1, Z1
-	KSHIFTRQ       $0x30, K7, K6
-	VMOVUPS.Z      192(DX), K6, Z0
-	VMOVUPS.Z      192(BX), K6, Z2
+	KSHIFTRQ       $0x30, K0, K7
+	VMOVUPS.Z      192(DX), K7, Z0
+	VMOVUPS.Z      192(BX), K7, Z2
 	VCVTDQ2PS      Z2, Z2
 	VSUBPS         Z2, Z1, Z1
 	VFMADD213PS    Z15, Z0, Z1
-	VMOVUPS        Z1, K6, 192(DI)
+	VMOVUPS        Z1, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -1091,9 +1095,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1125,9 +1129,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z4, K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VMOVAPS      Z4, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1159,9 +1163,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z3, K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VMOVAPS      Z3, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1193,9 +1197,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z2, K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VMOVAPS      Z2, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1465,13 +1469,13 @@ grouppiece:
 	VBROADCASTSS   (BX), Z8
 	MOVQ           $-1, AX
 	BZHIQ          R8, AX, AX
-	KMOVQ          AX, K7
+	KMOVQ          AX, K0
 	LEAQ           1(R8), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K6
-	VMOVDQU8.Z     (SI), K6, Z0
+	KMOVQ          AX, K7
+	VMOVDQU8.Z     (SI), K7, Z0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
@@ -1481,6 +1485,7 @@ grouppiece:
 	VSUBPS         Z15, Z3, Z3
 	VMULPS         Z9, Z3, Z3
 	VADDPS         Z8, Z3, Z3
+	KMOVQ          K0, K7
 	VMOVUPS        Z3, K7, (DI)
 	CMPQ           R8, $+17
 	JLT            grouptailnarrow
@@ -1488,8 +1493,8 @@ grouppiece:
 	VSUBPS         Z15, Z2, Z2
 	VMULPS         Z9, Z2, Z2
 	VADDPS         Z8, Z2, Z2
-	KSHIFTRQ       $0x10, K7, K6
-	VMOVUPS        Z2, K6, 64(DI)
+	KSHIFTRQ       $0x10, K0, K7
+	VMOVUPS        Z2, K7, 64(DI)
 	CMPQ           R8, $+33
 	JLT            grouptailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
@@ -1497,16 +1502,16 @@ grouppiece:
 	VSUBPS         Z15, Z0, Z0
 	VMULPS         Z9, Z0, Z0
 	VADDPS         Z8, Z0, Z0
-	KSHIFTRQ       $0x20, K7, K6
-	VMOVUPS        Z0, K6, 128(DI)
+	KSHIFTRQ       $0x20, K0, K7
+	VMOVUPS        Z0, K7, 128(DI)
 	CMPQ           R8, $+49
 	JLT            grouptailnarrow
 	VPANDD         Z13, Z1, Z1
 	VSUBPS         Z15, Z1, Z1
 	VMULPS         Z9, Z1, Z1
 	VADDPS         Z8, Z1, Z1
-	KSHIFTRQ       $0x30, K7, K6
-	VMOVUPS        Z1, K6, 192(DI)
+	KSHIFTRQ       $0x30, K0, K7
+	VMOVUPS        Z1, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(R8*4), DI
@@ -1695,19 +1700,20 @@ lanetail:
 	JEQ            laneend
 	MOVQ           $-1, AX
 	BZHIQ          R8, AX, AX
-	KMOVQ          AX, K7
+	KMOVQ          AX, K0
 	LEAQ           1(R8), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K6
-	VMOVDQU8.Z     (SI), K6, Z0
+	KMOVQ          AX, K7
+	VMOVDQU8.Z     (SI), K7, Z0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
 	VPERMB         Z11, Z0, Z1
 	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
+	KMOVQ          K0, K7
 	VMOVUPS.Z      (DX), K7, Z4
 	VMOVUPS.Z      (BX), K7, Z5
 	VSUBPS         Z15, Z3, Z3
@@ -1717,34 +1723,34 @@ lanetail:
 	CMPQ           R8, $+17
 	JLT            lanetailnarrow
 	VPANDD         Z13, Z2, Z2
-	KSHIFTRQ       $0x10, K7, K6
-	VMOVUPS.Z      64(DX), K6, Z3
-	VMOVUPS.Z      64(BX), K6, Z4
+	KSHIFTRQ       $0x10, K0, K7
+	VMOVUPS.Z      64(DX), K7, Z3
+	VMOVUPS.Z      64(BX), K7, Z4
 	VSUBPS         Z15, Z2, Z2
 	VMULPS         Z3, Z2, Z2
 	VADDPS         Z4, Z2, Z2
-	VMOVUPS        Z2, K6, 64(DI)
+	VMOVUPS        Z2, K7, 64(DI)
 	CMPQ           R8, $+33
 	JLT            lanetailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	KSHIFTRQ       $0x20, K7, K6
-	VMOVUPS.Z      128(DX), K6, Z2
-	VMOVUPS.Z      128(BX), K6, Z3
+	KSHIFTRQ       $0x20, K0, K7
+	VMOVUPS.Z      128(DX), K7, Z2
+	VMOVUPS.Z      128(BX), K7, Z3
 	VSUBPS         Z15, Z0, Z0
 	VMULPS         Z2, Z0, Z0
 	VADDPS         Z3, Z0, Z0
-	VMOVUPS        Z0, K6, 128(DI)
+	VMOVUPS        Z0, K7, 128(DI)
 	CMPQ           R8, $+49
 	JLT            lanetailnarrow
 	VPANDD         Z13, Z1, Z1
-	KSHIFTRQ       $0x30, K7, K6
-	VMOVUPS.Z      192(DX), K6, Z0
-	VMOVUPS.Z      192(BX), K6, Z2
+	KSHIFTRQ       $0x30, K0, K7
+	VMOVUPS.Z      192(DX), K7, Z0
+	VMOVUPS.Z      192(BX), K7, Z2
 	VSUBPS         Z15, Z1, Z1
 	VMULPS         Z0, Z1, Z1
 	VADDPS         Z2, Z1, Z1
-	VMOVUPS        Z1, K6, 192(DI)
+	VMOVUPS        Z1, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -1800,9 +1806,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z9
-	VBROADCASTSS 4(BX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1830,9 +1836,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z9
-	VBROADCASTSS 4(BX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1860,9 +1866,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z9
-	VBROADCASTSS 4(BX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1890,9 +1896,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z9
-	VBROADCASTSS 4(BX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3

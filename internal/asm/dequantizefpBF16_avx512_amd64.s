@@ -8,7 +8,7 @@
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff, Z10 0x7fff, Z9 0x10000, Z8 0x1, Z7 table
+	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
 	// per group: Z6 scale, Z5 Mul, Z0 Sub, K1 Ordered, Z4 Select
 	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
@@ -21,8 +21,8 @@ TEXT ·DequantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS constantsAVX512<>+76(SB), Z11
 	VBROADCASTSS constantsAVX512<>+80(SB), Z10
 	VBROADCASTSS constantsAVX512<>+84(SB), Z9
-	VBROADCASTSS constantsAVX512<>+88(SB), Z8
-	VMOVUPS      constantsAVX512<>+92(SB), Z7
+	VMOVUPS      constantsAVX512<>+88(SB), Z8
+	VMOVUPS      constantsAVX512<>+152(SB), Z7
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -72,14 +72,13 @@ grouploop:
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z5, Z2, Z2
-	VPTESTMD       Z9, Z1, K1
-	VPADDD         Z10, Z1, Z1
-	VPADDD         Z8, Z1, K1, Z1
-	VPTESTMD       Z9, Z2, K1
-	VPADDD         Z10, Z2, Z2
-	VPADDD         Z8, Z2, K1, Z2
-	VPERMT2W       Z2, Z7, Z1
-	VMOVUPS        Z1, (DI)
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z7, Z0
+	VPERMT2W       Z2, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPSUBW         Z13, Z0, K1, Z0
+	VMOVUPS        Z0, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
@@ -92,14 +91,13 @@ grouploop:
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z5, Z2, Z2
-	VPTESTMD       Z9, Z1, K1
-	VPADDD         Z10, Z1, Z1
-	VPADDD         Z8, Z1, K1, Z1
-	VPTESTMD       Z9, Z2, K1
-	VPADDD         Z10, Z2, Z2
-	VPADDD         Z8, Z2, K1, Z2
-	VPERMT2W       Z2, Z7, Z1
-	VMOVUPS        Z1, 64(DI)
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z7, Z0
+	VPERMT2W       Z2, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPSUBW         Z13, Z0, K1, Z0
+	VMOVUPS        Z0, 64(DI)
 
 groupback:
 	ADDQ $+128, DI
@@ -169,14 +167,13 @@ groupmeet3:
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z3, Z1, Z1
-	VPTESTMD       Z9, Z2, K1
-	VPADDD         Z10, Z2, Z2
-	VPADDD         Z8, Z2, K1, Z2
-	VPTESTMD       Z9, Z1, K1
-	VPADDD         Z10, Z1, Z1
-	VPADDD         Z8, Z1, K1, Z1
-	VPERMT2W       Z1, Z7, Z2
-	VMOVUPS        Z2, (DI)
+	VMOVDQA64      Z2, Z0
+	VPERMT2W       Z1, Z7, Z0
+	VPERMT2W       Z1, Z8, Z2
+	VPTERNLOGD     $0xf8, Z10, Z0, Z2
+	VPCMPUW        $0x06, Z9, Z2, K1
+	VPSUBW         Z13, Z0, K1, Z0
+	VMOVUPS        Z0, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
@@ -189,14 +186,13 @@ groupmeet3:
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z18, Z2, Z2
-	VPTESTMD       Z9, Z1, K1
-	VPADDD         Z10, Z1, Z1
-	VPADDD         Z8, Z1, K1, Z1
-	VPTESTMD       Z9, Z2, K1
-	VPADDD         Z10, Z2, Z2
-	VPADDD         Z8, Z2, K1, Z2
-	VPERMT2W       Z2, Z7, Z1
-	VMOVUPS        Z1, 64(DI)
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z7, Z0
+	VPERMT2W       Z2, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPSUBW         Z13, Z0, K1, Z0
+	VMOVUPS        Z0, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	SUBQ           $+64, BX
@@ -237,7 +233,8 @@ grouppiece:
 	VBLENDMPS    Z14, Z13, K1, Z4
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU8.Z   (SI), K7, Z0
 	VPORD        Z4, Z0, Z0
 	VPCMPEQB     Z13, Z0, K1
@@ -251,8 +248,8 @@ grouppiece:
 	VMULPS       Z5, Z1, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBW.Z  16(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBW.Z  16(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y2
 	VPAND        Y11, Y2, Y2
@@ -260,8 +257,8 @@ grouppiece:
 	VMULPS       Z5, Z2, Z2
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBW.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBW.Z  32(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y3
 	VPAND        Y11, Y3, Y3
@@ -269,8 +266,8 @@ grouppiece:
 	VMULPS       Z5, Z3, Z3
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBW.Z  48(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBW.Z  48(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y16
 	VPANDD       Y11, Y16, Y16
@@ -278,23 +275,22 @@ grouppiece:
 	VMULPS       Z5, Z16, Z16
 
 grouptailnarrow:
-	VPTESTMD  Z9, Z1, K1
-	VPADDD    Z10, Z1, Z1
-	VPADDD    Z8, Z1, K1, Z1
-	VPTESTMD  Z9, Z2, K1
-	VPADDD    Z10, Z2, Z2
-	VPADDD    Z8, Z2, K1, Z2
-	VPERMT2W  Z2, Z7, Z1
-	VMOVDQU16 Z1, K7, (DI)
-	VPTESTMD  Z9, Z3, K1
-	VPADDD    Z10, Z3, Z3
-	VPADDD    Z8, Z3, K1, Z3
-	VPTESTMD  Z9, Z16, K1
-	VPADDD    Z10, Z16, Z16
-	VPADDD    Z8, Z16, K1, Z16
-	VPERMT2W  Z16, Z7, Z3
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z3, K6, 64(DI)
+	VMOVDQA64  Z1, Z0
+	VPERMT2W   Z2, Z7, Z0
+	VPERMT2W   Z2, Z8, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
+	VPCMPUW    $0x06, Z9, Z1, K1
+	VPSUBW     Z13, Z0, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQA64  Z3, Z0
+	VPERMT2W   Z16, Z7, Z0
+	VPERMT2W   Z16, Z8, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
+	VPCMPUW    $0x06, Z9, Z3, K1
+	VPSUBW     Z13, Z0, K1, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(DI)
 
 grouptailback:
 	LEAQ  (DI)(BX*2), DI
@@ -359,14 +355,13 @@ short2loop:
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z6, Z2, Z2
-	VPTESTMD       Z9, Z1, K1
-	VPADDD         Z10, Z1, Z1
-	VPADDD         Z8, Z1, K1, Z1
-	VPTESTMD       Z9, Z2, K1
-	VPADDD         Z10, Z2, Z2
-	VPADDD         Z8, Z2, K1, Z2
-	VPERMT2W       Z2, Z7, Z1
-	VMOVUPS        Z1, (DI)
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z7, Z0
+	VPERMT2W       Z2, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPSUBW         Z13, Z0, K1, Z0
+	VMOVUPS        Z0, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
@@ -379,14 +374,13 @@ short2loop:
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z5, Z2, Z2
-	VPTESTMD       Z9, Z1, K1
-	VPADDD         Z10, Z1, Z1
-	VPADDD         Z8, Z1, K1, Z1
-	VPTESTMD       Z9, Z2, K1
-	VPADDD         Z10, Z2, Z2
-	VPADDD         Z8, Z2, K1, Z2
-	VPERMT2W       Z2, Z7, Z1
-	VMOVUPS        Z1, 64(DI)
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z7, Z0
+	VPERMT2W       Z2, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPSUBW         Z13, Z0, K1, Z0
+	VMOVUPS        Z0, 64(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -453,14 +447,13 @@ short4loop:
 	VPANDD          Y11, Y19, Y19
 	VCVTPH2PS       Y19, Z19
 	VMULPS          Z5, Z19, Z19
-	VPTESTMD        Z9, Z18, K1
-	VPADDD          Z10, Z18, Z18
-	VPADDD          Z8, Z18, K1, Z18
-	VPTESTMD        Z9, Z19, K1
-	VPADDD          Z10, Z19, Z19
-	VPADDD          Z8, Z19, K1, Z19
-	VPERMT2W        Z19, Z7, Z18
-	VMOVUPS         Z18, (DI)
+	VMOVDQA64       Z18, Z17
+	VPERMT2W        Z19, Z7, Z17
+	VPERMT2W        Z19, Z8, Z18
+	VPTERNLOGD      $0xf8, Z10, Z17, Z18
+	VPCMPUW         $0x06, Z9, Z18, K1
+	VPSUBW          Z13, Z17, K1, Z17
+	VMOVUPS         Z17, (DI)
 	VBROADCASTI32X4 32(SI), Y17
 	VPSHUFB         Y12, Y17, Y17
 	VPSRAW          $0x01, Y17, Y18
@@ -473,14 +466,13 @@ short4loop:
 	VPANDD          Y11, Y19, Y19
 	VCVTPH2PS       Y19, Z19
 	VMULPS          Z3, Z19, Z19
-	VPTESTMD        Z9, Z18, K1
-	VPADDD          Z10, Z18, Z18
-	VPADDD          Z8, Z18, K1, Z18
-	VPTESTMD        Z9, Z19, K1
-	VPADDD          Z10, Z19, Z19
-	VPADDD          Z8, Z19, K1, Z19
-	VPERMT2W        Z19, Z7, Z18
-	VMOVUPS         Z18, 64(DI)
+	VMOVDQA64       Z18, Z17
+	VPERMT2W        Z19, Z7, Z17
+	VPERMT2W        Z19, Z8, Z18
+	VPTERNLOGD      $0xf8, Z10, Z17, Z18
+	VPCMPUW         $0x06, Z9, Z18, K1
+	VPSUBW          Z13, Z17, K1, Z17
+	VMOVUPS         Z17, 64(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -545,14 +537,13 @@ laneloop:
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z2, Z1, Z1
-	VPTESTMD       Z9, Z3, K1
-	VPADDD         Z10, Z3, Z3
-	VPADDD         Z8, Z3, K1, Z3
-	VPTESTMD       Z9, Z1, K1
-	VPADDD         Z10, Z1, Z1
-	VPADDD         Z8, Z1, K1, Z1
-	VPERMT2W       Z1, Z7, Z3
-	VMOVUPS        Z3, (DI)
+	VMOVDQA64      Z3, Z0
+	VPERMT2W       Z1, Z7, Z0
+	VPERMT2W       Z1, Z8, Z3
+	VPTERNLOGD     $0xf8, Z10, Z0, Z3
+	VPCMPUW        $0x06, Z9, Z3, K1
+	VPSUBW         Z13, Z0, K1, Z0
+	VMOVUPS        Z0, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
@@ -565,14 +556,13 @@ laneloop:
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z6, Z2, Z2
-	VPTESTMD       Z9, Z1, K1
-	VPADDD         Z10, Z1, Z1
-	VPADDD         Z8, Z1, K1, Z1
-	VPTESTMD       Z9, Z2, K1
-	VPADDD         Z10, Z2, Z2
-	VPADDD         Z8, Z2, K1, Z2
-	VPERMT2W       Z2, Z7, Z1
-	VMOVUPS        Z1, 64(DI)
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z7, Z0
+	VPERMT2W       Z2, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPSUBW         Z13, Z0, K1, Z0
+	VMOVUPS        Z0, 64(DI)
 
 laneback:
 	ADDQ $+128, DI
@@ -587,26 +577,27 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VMULPS      Z15, Z0, Z0
 	VSUBPS      Z0, Z0, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z14, Z13, K1, Z1
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z15, Z2, Z2
 	VSUBPS      Z2, Z2, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z14, Z13, K1, Z3
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z4
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z4
 	VMULPS      Z15, Z4, Z4
 	VSUBPS      Z4, Z4, Z5
 	VCMPPS      $0x07, Z5, Z5, K1
 	VBLENDMPS   Z14, Z13, K1, Z5
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z6
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z6
 	VMULPS      Z15, Z6, Z6
 	VSUBPS      Z6, Z6, Z16
 	VCMPPS      $0x07, Z16, Z16, K1
@@ -614,6 +605,7 @@ lanetail:
 	VPORD       Z3, Z1, Z1
 	VPORD       Z16, Z5, Z5
 	VPORD       Z5, Z1, Z1
+	KMOVQ       K0, K7
 	VMOVDQU8.Z  (SI), K7, Z3
 	VPORD       Z1, Z3, Z3
 	VPCMPEQB    Z13, Z3, K1
@@ -627,8 +619,8 @@ lanetail:
 	VMULPS      Z0, Z3, Z3
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBW.Z 16(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBW.Z 16(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
@@ -636,8 +628,8 @@ lanetail:
 	VMULPS      Z2, Z1, Z1
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBW.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBW.Z 32(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y2
 	VPAND       Y11, Y2, Y2
@@ -645,8 +637,8 @@ lanetail:
 	VMULPS      Z4, Z2, Z2
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBW.Z 48(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBW.Z 48(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y4
 	VPAND       Y11, Y4, Y4
@@ -654,23 +646,22 @@ lanetail:
 	VMULPS      Z6, Z4, Z4
 
 lanetailnarrow:
-	VPTESTMD  Z9, Z3, K1
-	VPADDD    Z10, Z3, Z3
-	VPADDD    Z8, Z3, K1, Z3
-	VPTESTMD  Z9, Z1, K1
-	VPADDD    Z10, Z1, Z1
-	VPADDD    Z8, Z1, K1, Z1
-	VPERMT2W  Z1, Z7, Z3
-	VMOVDQU16 Z3, K7, (DI)
-	VPTESTMD  Z9, Z2, K1
-	VPADDD    Z10, Z2, Z2
-	VPADDD    Z8, Z2, K1, Z2
-	VPTESTMD  Z9, Z4, K1
-	VPADDD    Z10, Z4, Z4
-	VPADDD    Z8, Z4, K1, Z4
-	VPERMT2W  Z4, Z7, Z2
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z2, K6, 64(DI)
+	VMOVDQA64  Z3, Z0
+	VPERMT2W   Z1, Z7, Z0
+	VPERMT2W   Z1, Z8, Z3
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
+	VPCMPUW    $0x06, Z9, Z3, K1
+	VPSUBW     Z13, Z0, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z4, Z7, Z0
+	VPERMT2W   Z4, Z8, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPCMPUW    $0x06, Z9, Z2, K1
+	VPSUBW     Z13, Z0, K1, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(DI)
 
 lanetailback:
 laneend:
@@ -706,14 +697,13 @@ groupstream:
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z5, Z2, Z2
-	VPTESTMD       Z9, Z1, K1
-	VPADDD         Z10, Z1, Z1
-	VPADDD         Z8, Z1, K1, Z1
-	VPTESTMD       Z9, Z2, K1
-	VPADDD         Z10, Z2, Z2
-	VPADDD         Z8, Z2, K1, Z2
-	VPERMT2W       Z2, Z7, Z1
-	VMOVNTPS       Z1, (DI)
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z7, Z0
+	VPERMT2W       Z2, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPSUBW         Z13, Z0, K1, Z0
+	VMOVNTPS       Z0, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
@@ -726,14 +716,13 @@ groupstream:
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z5, Z2, Z2
-	VPTESTMD       Z9, Z1, K1
-	VPADDD         Z10, Z1, Z1
-	VPADDD         Z8, Z1, K1, Z1
-	VPTESTMD       Z9, Z2, K1
-	VPADDD         Z10, Z2, Z2
-	VPADDD         Z8, Z2, K1, Z2
-	VPERMT2W       Z2, Z7, Z1
-	VMOVNTPS       Z1, 64(DI)
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z7, Z0
+	VPERMT2W       Z2, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPSUBW         Z13, Z0, K1, Z0
+	VMOVNTPS       Z0, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	SUBQ           $+64, R8
@@ -743,21 +732,21 @@ groupstream:
 
 grouprare:
 	VPMOVZXBD    (SI), Z0
-	VBROADCASTSS constantsAVX512<>+156(SB), Z1
+	VBROADCASTSS constantsAVX512<>+216(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VPCMPEQD     Z1, Z2, K1
 	VPSLLD       $0x18, Z0, Z0
 	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+160(SB), Z3
+	VBROADCASTSS constantsAVX512<>+220(SB), Z3
 	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+164(SB), Z16
-	VBROADCASTSS constantsAVX512<>+168(SB), Z17
+	VBROADCASTSS constantsAVX512<>+224(SB), Z16
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
 	VMOVAPS      Z17, Z18
 	VFMADD231PS  Z16, Z2, Z18
 	VMINPS       Z18, Z2, Z18
-	VBROADCASTSS constantsAVX512<>+172(SB), Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z2
 	VPTERNLOGD   $0xf8, Z2, Z0, Z18
-	VBROADCASTSS constantsAVX512<>+176(SB), Z0
+	VBROADCASTSS constantsAVX512<>+236(SB), Z0
 	VBLENDMPS    Z0, Z18, K1, Z18
 	VMULPS       Z6, Z18, Z18
 	VPMOVZXBD    16(SI), Z19
@@ -772,18 +761,17 @@ grouprare:
 	VPTERNLOGD   $0xf8, Z2, Z19, Z21
 	VBLENDMPS    Z0, Z21, K1, Z21
 	VMULPS       Z6, Z21, Z21
-	VBROADCASTSS constantsAVX512<>+176(SB), Z19
-	VPTESTMD     Z9, Z18, K1
-	VPADDD       Z10, Z18, Z20
-	VPADDD       Z8, Z20, K1, Z20
+	VBROADCASTSS constantsAVX512<>+236(SB), Z19
 	VCMPPS       $0x07, Z18, Z18, K1
-	VBLENDMPS    Z20, Z19, K1, Z20
-	VPTESTMD     Z9, Z21, K1
-	VPADDD       Z10, Z21, Z18
-	VPADDD       Z8, Z18, K1, Z18
-	VCMPPS       $0x07, Z21, Z21, K1
 	VBLENDMPS    Z18, Z19, K1, Z18
-	VPERMT2W     Z18, Z7, Z20
+	VCMPPS       $0x07, Z21, Z21, K1
+	VBLENDMPS    Z21, Z19, K1, Z21
+	VMOVDQA64    Z18, Z20
+	VPERMT2W     Z21, Z7, Z20
+	VPERMT2W     Z21, Z8, Z18
+	VPTERNLOGD   $0xf8, Z10, Z20, Z18
+	VPCMPUW      $0x06, Z9, Z18, K1
+	VPSUBW       Z13, Z20, K1, Z20
 	VMOVUPS      Z20, (DI)
 	VPMOVZXBD    32(SI), Z18
 	VPANDD       Z1, Z18, Z20
@@ -808,17 +796,16 @@ grouprare:
 	VPTERNLOGD   $0xf8, Z2, Z18, Z17
 	VBLENDMPS    Z0, Z17, K1, Z0
 	VMULPS       Z6, Z0, Z0
-	VPTESTMD     Z9, Z21, K1
-	VPADDD       Z10, Z21, Z1
-	VPADDD       Z8, Z1, K1, Z1
 	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z1, Z19, K1, Z1
-	VPTESTMD     Z9, Z0, K1
-	VPADDD       Z10, Z0, Z2
-	VPADDD       Z8, Z2, K1, Z2
+	VBLENDMPS    Z21, Z19, K1, Z21
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z2, Z19, K1, Z2
-	VPERMT2W     Z2, Z7, Z1
+	VBLENDMPS    Z0, Z19, K1, Z0
+	VMOVDQA64    Z21, Z1
+	VPERMT2W     Z0, Z7, Z1
+	VPERMT2W     Z0, Z8, Z21
+	VPTERNLOGD   $0xf8, Z10, Z1, Z21
+	VPCMPUW      $0x06, Z9, Z21, K1
+	VPSUBW       Z13, Z1, K1, Z1
 	VMOVUPS      Z1, 64(DI)
 	JMP          groupback
 
@@ -832,9 +819,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z0, K6, Z5
-	VMOVAPS      Z1, K6, Z6
+	KMOVW        AX, K7
+	VMOVAPS      Z0, K7, Z5
+	VMOVAPS      Z1, K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -870,9 +857,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z2, K6, Z5
-	VMOVAPS      Z3, K6, Z6
+	KMOVW        AX, K7
+	VMOVAPS      Z2, K7, Z5
+	VMOVAPS      Z3, K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -908,9 +895,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z4, K6, Z5
-	VMOVAPS      Z16, K6, Z6
+	KMOVW        AX, K7
+	VMOVAPS      Z4, K7, Z5
+	VMOVAPS      Z16, K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -946,9 +933,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z17, K6, Z5
-	VMOVAPS      Z18, K6, Z6
+	KMOVW        AX, K7
+	VMOVAPS      Z17, K7, Z5
+	VMOVAPS      Z18, K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -957,28 +944,29 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
-	VBROADCASTSS constantsAVX512<>+156(SB), Z1
+	VBROADCASTSS constantsAVX512<>+216(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VPCMPEQD     Z1, Z2, K1
 	VPSLLD       $0x18, Z0, Z0
 	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+160(SB), Z3
+	VBROADCASTSS constantsAVX512<>+220(SB), Z3
 	VPADDD       Z3, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+164(SB), Z16
-	VBROADCASTSS constantsAVX512<>+168(SB), Z17
+	VBROADCASTSS constantsAVX512<>+224(SB), Z16
+	VBROADCASTSS constantsAVX512<>+228(SB), Z17
 	VMOVAPS      Z17, Z18
 	VFMADD231PS  Z16, Z2, Z18
 	VMINPS       Z18, Z2, Z18
-	VBROADCASTSS constantsAVX512<>+172(SB), Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z2
 	VPTERNLOGD   $0xf8, Z2, Z0, Z18
-	VBROADCASTSS constantsAVX512<>+176(SB), Z0
+	VBROADCASTSS constantsAVX512<>+236(SB), Z0
 	VBLENDMPS    Z0, Z18, K1, Z18
 	VMULPS       Z6, Z18, Z18
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBD.Z  16(SI), K6, Z19
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBD.Z  16(SI), K7, Z19
 	VPANDD       Z1, Z19, Z20
 	VPCMPEQD     Z1, Z20, K1
 	VPSLLD       $0x18, Z19, Z19
@@ -992,8 +980,8 @@ grouptailrare:
 	VMULPS       Z6, Z21, Z21
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBD.Z  32(SI), K6, Z19
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBD.Z  32(SI), K7, Z19
 	VPANDD       Z1, Z19, Z20
 	VPCMPEQD     Z1, Z20, K1
 	VPSLLD       $0x18, Z19, Z19
@@ -1007,8 +995,8 @@ grouptailrare:
 	VMULPS       Z6, Z22, Z22
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBD.Z  48(SI), K6, Z19
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBD.Z  48(SI), K7, Z19
 	VPANDD       Z1, Z19, Z20
 	VPCMPEQD     Z1, Z20, K1
 	VPSLLD       $0x18, Z19, Z19
@@ -1021,32 +1009,31 @@ grouptailrare:
 	VMULPS       Z6, Z0, Z0
 
 grouptailrarenarrow:
-	VBROADCASTSS constantsAVX512<>+176(SB), Z1
-	VPTESTMD     Z9, Z18, K1
-	VPADDD       Z10, Z18, Z2
-	VPADDD       Z8, Z2, K1, Z2
+	VBROADCASTSS constantsAVX512<>+236(SB), Z1
 	VCMPPS       $0x07, Z18, Z18, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VPTESTMD     Z9, Z21, K1
-	VPADDD       Z10, Z21, Z3
-	VPADDD       Z8, Z3, K1, Z3
+	VBLENDMPS    Z18, Z1, K1, Z18
 	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VPERMT2W     Z3, Z7, Z2
+	VBLENDMPS    Z21, Z1, K1, Z21
+	VMOVDQA64    Z18, Z2
+	VPERMT2W     Z21, Z7, Z2
+	VPERMT2W     Z21, Z8, Z18
+	VPTERNLOGD   $0xf8, Z10, Z2, Z18
+	VPCMPUW      $0x06, Z9, Z18, K1
+	VPSUBW       Z13, Z2, K1, Z2
+	KMOVQ        K0, K7
 	VMOVDQU16    Z2, K7, (DI)
-	VPTESTMD     Z9, Z22, K1
-	VPADDD       Z10, Z22, Z2
-	VPADDD       Z8, Z2, K1, Z2
 	VCMPPS       $0x07, Z22, Z22, K1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VPTESTMD     Z9, Z0, K1
-	VPADDD       Z10, Z0, Z3
-	VPADDD       Z8, Z3, K1, Z3
+	VBLENDMPS    Z22, Z1, K1, Z22
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VPERMT2W     Z3, Z7, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Z2, K6, 64(DI)
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVDQA64    Z22, Z1
+	VPERMT2W     Z0, Z7, Z1
+	VPERMT2W     Z0, Z8, Z22
+	VPTERNLOGD   $0xf8, Z10, Z1, Z22
+	VPCMPUW      $0x06, Z9, Z22, K1
+	VPSUBW       Z13, Z1, K1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z1, K7, 64(DI)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -1089,14 +1076,13 @@ short2stream:
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z6, Z2, Z2
-	VPTESTMD       Z9, Z1, K1
-	VPADDD         Z10, Z1, Z1
-	VPADDD         Z8, Z1, K1, Z1
-	VPTESTMD       Z9, Z2, K1
-	VPADDD         Z10, Z2, Z2
-	VPADDD         Z8, Z2, K1, Z2
-	VPERMT2W       Z2, Z7, Z1
-	VMOVNTPS       Z1, (DI)
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z7, Z0
+	VPERMT2W       Z2, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPSUBW         Z13, Z0, K1, Z0
+	VMOVNTPS       Z0, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y1
@@ -1109,14 +1095,13 @@ short2stream:
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z5, Z2, Z2
-	VPTESTMD       Z9, Z1, K1
-	VPADDD         Z10, Z1, Z1
-	VPADDD         Z8, Z1, K1, Z1
-	VPTESTMD       Z9, Z2, K1
-	VPADDD         Z10, Z2, Z2
-	VPADDD         Z8, Z2, K1, Z2
-	VPERMT2W       Z2, Z7, Z1
-	VMOVNTPS       Z1, 64(DI)
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z7, Z0
+	VPERMT2W       Z2, Z8, Z1
+	VPTERNLOGD     $0xf8, Z10, Z0, Z1
+	VPCMPUW        $0x06, Z9, Z1, K1
+	VPSUBW         Z13, Z0, K1, Z0
+	VMOVNTPS       Z0, 64(DI)
 	ADDQ           $+8, DX
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -1127,21 +1112,21 @@ short2stream:
 
 short2rare:
 	VPMOVZXBD    (SI), Z0
-	VBROADCASTSS constantsAVX512<>+156(SB), Z1
+	VBROADCASTSS constantsAVX512<>+216(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VPCMPEQD     Z1, Z2, K1
 	VPSLLD       $0x18, Z0, Z0
 	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+160(SB), Z16
+	VBROADCASTSS constantsAVX512<>+220(SB), Z16
 	VPADDD       Z16, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+164(SB), Z17
-	VBROADCASTSS constantsAVX512<>+168(SB), Z18
+	VBROADCASTSS constantsAVX512<>+224(SB), Z17
+	VBROADCASTSS constantsAVX512<>+228(SB), Z18
 	VMOVAPS      Z18, Z19
 	VFMADD231PS  Z17, Z2, Z19
 	VMINPS       Z19, Z2, Z19
-	VBROADCASTSS constantsAVX512<>+172(SB), Z2
+	VBROADCASTSS constantsAVX512<>+232(SB), Z2
 	VPTERNLOGD   $0xf8, Z2, Z0, Z19
-	VBROADCASTSS constantsAVX512<>+176(SB), Z0
+	VBROADCASTSS constantsAVX512<>+236(SB), Z0
 	VBLENDMPS    Z0, Z19, K1, Z19
 	VMULPS.BCST  (DX), Z19, Z19
 	VPMOVZXBD    16(SI), Z20
@@ -1156,18 +1141,17 @@ short2rare:
 	VPTERNLOGD   $0xf8, Z2, Z20, Z22
 	VBLENDMPS    Z0, Z22, K1, Z22
 	VMULPS.BCST  (DX), Z22, Z22
-	VBROADCASTSS constantsAVX512<>+176(SB), Z20
-	VPTESTMD     Z9, Z19, K1
-	VPADDD       Z10, Z19, Z21
-	VPADDD       Z8, Z21, K1, Z21
+	VBROADCASTSS constantsAVX512<>+236(SB), Z20
 	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z21, Z20, K1, Z21
-	VPTESTMD     Z9, Z22, K1
-	VPADDD       Z10, Z22, Z19
-	VPADDD       Z8, Z19, K1, Z19
-	VCMPPS       $0x07, Z22, Z22, K1
 	VBLENDMPS    Z19, Z20, K1, Z19
-	VPERMT2W     Z19, Z7, Z21
+	VCMPPS       $0x07, Z22, Z22, K1
+	VBLENDMPS    Z22, Z20, K1, Z22
+	VMOVDQA64    Z19, Z21
+	VPERMT2W     Z22, Z7, Z21
+	VPERMT2W     Z22, Z8, Z19
+	VPTERNLOGD   $0xf8, Z10, Z21, Z19
+	VPCMPUW      $0x06, Z9, Z19, K1
+	VPSUBW       Z13, Z21, K1, Z21
 	VMOVUPS      Z21, (DI)
 	VPMOVZXBD    32(SI), Z19
 	VPANDD       Z1, Z19, Z21
@@ -1192,17 +1176,16 @@ short2rare:
 	VPTERNLOGD   $0xf8, Z2, Z19, Z18
 	VBLENDMPS    Z0, Z18, K1, Z0
 	VMULPS.BCST  4(DX), Z0, Z0
-	VPTESTMD     Z9, Z22, K1
-	VPADDD       Z10, Z22, Z1
-	VPADDD       Z8, Z1, K1, Z1
 	VCMPPS       $0x07, Z22, Z22, K1
-	VBLENDMPS    Z1, Z20, K1, Z1
-	VPTESTMD     Z9, Z0, K1
-	VPADDD       Z10, Z0, Z2
-	VPADDD       Z8, Z2, K1, Z2
+	VBLENDMPS    Z22, Z20, K1, Z22
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z2, Z20, K1, Z2
-	VPERMT2W     Z2, Z7, Z1
+	VBLENDMPS    Z0, Z20, K1, Z0
+	VMOVDQA64    Z22, Z1
+	VPERMT2W     Z0, Z7, Z1
+	VPERMT2W     Z0, Z8, Z22
+	VPTERNLOGD   $0xf8, Z10, Z1, Z22
+	VPCMPUW      $0x06, Z9, Z22, K1
+	VPSUBW       Z13, Z1, K1, Z1
 	VMOVUPS      Z1, 64(DI)
 	JMP          short2back
 
@@ -1248,14 +1231,13 @@ short4stream:
 	VPANDD          Y11, Y19, Y19
 	VCVTPH2PS       Y19, Z19
 	VMULPS          Z5, Z19, Z19
-	VPTESTMD        Z9, Z18, K1
-	VPADDD          Z10, Z18, Z18
-	VPADDD          Z8, Z18, K1, Z18
-	VPTESTMD        Z9, Z19, K1
-	VPADDD          Z10, Z19, Z19
-	VPADDD          Z8, Z19, K1, Z19
-	VPERMT2W        Z19, Z7, Z18
-	VMOVNTPS        Z18, (DI)
+	VMOVDQA64       Z18, Z17
+	VPERMT2W        Z19, Z7, Z17
+	VPERMT2W        Z19, Z8, Z18
+	VPTERNLOGD      $0xf8, Z10, Z17, Z18
+	VPCMPUW         $0x06, Z9, Z18, K1
+	VPSUBW          Z13, Z17, K1, Z17
+	VMOVNTPS        Z17, (DI)
 	VBROADCASTI32X4 32(SI), Y17
 	VPSHUFB         Y12, Y17, Y17
 	VPSRAW          $0x01, Y17, Y18
@@ -1268,14 +1250,13 @@ short4stream:
 	VPANDD          Y11, Y19, Y19
 	VCVTPH2PS       Y19, Z19
 	VMULPS          Z3, Z19, Z19
-	VPTESTMD        Z9, Z18, K1
-	VPADDD          Z10, Z18, Z18
-	VPADDD          Z8, Z18, K1, Z18
-	VPTESTMD        Z9, Z19, K1
-	VPADDD          Z10, Z19, Z19
-	VPADDD          Z8, Z19, K1, Z19
-	VPERMT2W        Z19, Z7, Z18
-	VMOVNTPS        Z18, 64(DI)
+	VMOVDQA64       Z18, Z17
+	VPERMT2W        Z19, Z7, Z17
+	VPERMT2W        Z19, Z8, Z18
+	VPTERNLOGD      $0xf8, Z10, Z17, Z18
+	VPCMPUW         $0x06, Z9, Z18, K1
+	VPSUBW          Z13, Z17, K1, Z17
+	VMOVNTPS        Z17, 64(DI)
 	ADDQ            $+16, DX
 	ADDQ            $+128, DI
 	ADDQ            $+64, SI
@@ -1286,21 +1267,21 @@ short4stream:
 
 short4rare:
 	VPMOVZXBD    (SI), Z17
-	VBROADCASTSS constantsAVX512<>+156(SB), Z18
+	VBROADCASTSS constantsAVX512<>+216(SB), Z18
 	VPANDD       Z18, Z17, Z19
 	VPCMPEQD     Z18, Z19, K1
 	VPSLLD       $0x18, Z17, Z17
 	VPSLLD       $0x14, Z19, Z19
-	VBROADCASTSS constantsAVX512<>+160(SB), Z20
+	VBROADCASTSS constantsAVX512<>+220(SB), Z20
 	VPADDD       Z20, Z19, Z19
-	VBROADCASTSS constantsAVX512<>+164(SB), Z21
-	VBROADCASTSS constantsAVX512<>+168(SB), Z22
+	VBROADCASTSS constantsAVX512<>+224(SB), Z21
+	VBROADCASTSS constantsAVX512<>+228(SB), Z22
 	VMOVAPS      Z22, Z23
 	VFMADD231PS  Z21, Z19, Z23
 	VMINPS       Z23, Z19, Z23
-	VBROADCASTSS constantsAVX512<>+172(SB), Z19
+	VBROADCASTSS constantsAVX512<>+232(SB), Z19
 	VPTERNLOGD   $0xf8, Z19, Z17, Z23
-	VBROADCASTSS constantsAVX512<>+176(SB), Z17
+	VBROADCASTSS constantsAVX512<>+236(SB), Z17
 	VBLENDMPS    Z17, Z23, K1, Z23
 	VMULPS.BCST  (DX), Z23, Z23
 	VPMOVZXBD    16(SI), Z24
@@ -1315,18 +1296,17 @@ short4rare:
 	VPTERNLOGD   $0xf8, Z19, Z24, Z26
 	VBLENDMPS    Z17, Z26, K1, Z26
 	VMULPS.BCST  4(DX), Z26, Z26
-	VBROADCASTSS constantsAVX512<>+176(SB), Z24
-	VPTESTMD     Z9, Z23, K1
-	VPADDD       Z10, Z23, Z25
-	VPADDD       Z8, Z25, K1, Z25
+	VBROADCASTSS constantsAVX512<>+236(SB), Z24
 	VCMPPS       $0x07, Z23, Z23, K1
-	VBLENDMPS    Z25, Z24, K1, Z25
-	VPTESTMD     Z9, Z26, K1
-	VPADDD       Z10, Z26, Z23
-	VPADDD       Z8, Z23, K1, Z23
-	VCMPPS       $0x07, Z26, Z26, K1
 	VBLENDMPS    Z23, Z24, K1, Z23
-	VPERMT2W     Z23, Z7, Z25
+	VCMPPS       $0x07, Z26, Z26, K1
+	VBLENDMPS    Z26, Z24, K1, Z26
+	VMOVDQA64    Z23, Z25
+	VPERMT2W     Z26, Z7, Z25
+	VPERMT2W     Z26, Z8, Z23
+	VPTERNLOGD   $0xf8, Z10, Z25, Z23
+	VPCMPUW      $0x06, Z9, Z23, K1
+	VPSUBW       Z13, Z25, K1, Z25
 	VMOVUPS      Z25, (DI)
 	VPMOVZXBD    32(SI), Z23
 	VPANDD       Z18, Z23, Z25
@@ -1351,38 +1331,37 @@ short4rare:
 	VPTERNLOGD   $0xf8, Z19, Z23, Z22
 	VBLENDMPS    Z17, Z22, K1, Z17
 	VMULPS.BCST  12(DX), Z17, Z17
-	VPTESTMD     Z9, Z26, K1
-	VPADDD       Z10, Z26, Z18
-	VPADDD       Z8, Z18, K1, Z18
 	VCMPPS       $0x07, Z26, Z26, K1
-	VBLENDMPS    Z18, Z24, K1, Z18
-	VPTESTMD     Z9, Z17, K1
-	VPADDD       Z10, Z17, Z19
-	VPADDD       Z8, Z19, K1, Z19
+	VBLENDMPS    Z26, Z24, K1, Z26
 	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z19, Z24, K1, Z19
-	VPERMT2W     Z19, Z7, Z18
+	VBLENDMPS    Z17, Z24, K1, Z17
+	VMOVDQA64    Z26, Z18
+	VPERMT2W     Z17, Z7, Z18
+	VPERMT2W     Z17, Z8, Z26
+	VPTERNLOGD   $0xf8, Z10, Z18, Z26
+	VPCMPUW      $0x06, Z9, Z26, K1
+	VPSUBW       Z13, Z18, K1, Z18
 	VMOVUPS      Z18, 64(DI)
 	JMP          short4back
 
 lanerare:
 	VMOVUPS      (DX), Z0
 	VPMOVZXBD    (SI), Z1
-	VBROADCASTSS constantsAVX512<>+156(SB), Z2
+	VBROADCASTSS constantsAVX512<>+216(SB), Z2
 	VPANDD       Z2, Z1, Z3
 	VPCMPEQD     Z2, Z3, K1
 	VPSLLD       $0x18, Z1, Z1
 	VPSLLD       $0x14, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+160(SB), Z4
+	VBROADCASTSS constantsAVX512<>+220(SB), Z4
 	VPADDD       Z4, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+164(SB), Z5
-	VBROADCASTSS constantsAVX512<>+168(SB), Z6
+	VBROADCASTSS constantsAVX512<>+224(SB), Z5
+	VBROADCASTSS constantsAVX512<>+228(SB), Z6
 	VMOVAPS      Z6, Z16
 	VFMADD231PS  Z5, Z3, Z16
 	VMINPS       Z16, Z3, Z16
-	VBROADCASTSS constantsAVX512<>+172(SB), Z3
+	VBROADCASTSS constantsAVX512<>+232(SB), Z3
 	VPTERNLOGD   $0xf8, Z3, Z1, Z16
-	VBROADCASTSS constantsAVX512<>+176(SB), Z1
+	VBROADCASTSS constantsAVX512<>+236(SB), Z1
 	VBLENDMPS    Z1, Z16, K1, Z16
 	VMULPS       Z0, Z16, Z16
 	VMOVUPS      64(DX), Z0
@@ -1398,18 +1377,17 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z3, Z17, Z19
 	VBLENDMPS    Z1, Z19, K1, Z19
 	VMULPS       Z0, Z19, Z19
-	VBROADCASTSS constantsAVX512<>+176(SB), Z0
-	VPTESTMD     Z9, Z16, K1
-	VPADDD       Z10, Z16, Z17
-	VPADDD       Z8, Z17, K1, Z17
+	VBROADCASTSS constantsAVX512<>+236(SB), Z0
 	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z17, Z0, K1, Z17
-	VPTESTMD     Z9, Z19, K1
-	VPADDD       Z10, Z19, Z16
-	VPADDD       Z8, Z16, K1, Z16
-	VCMPPS       $0x07, Z19, Z19, K1
 	VBLENDMPS    Z16, Z0, K1, Z16
-	VPERMT2W     Z16, Z7, Z17
+	VCMPPS       $0x07, Z19, Z19, K1
+	VBLENDMPS    Z19, Z0, K1, Z19
+	VMOVDQA64    Z16, Z17
+	VPERMT2W     Z19, Z7, Z17
+	VPERMT2W     Z19, Z8, Z16
+	VPTERNLOGD   $0xf8, Z10, Z17, Z16
+	VPCMPUW      $0x06, Z9, Z16, K1
+	VPSUBW       Z13, Z17, K1, Z17
 	VMOVUPS      Z17, (DI)
 	VMOVUPS      128(DX), Z16
 	VPMOVZXBD    32(SI), Z17
@@ -1436,45 +1414,45 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z3, Z17, Z6
 	VBLENDMPS    Z1, Z6, K1, Z1
 	VMULPS       Z16, Z1, Z1
-	VPTESTMD     Z9, Z19, K1
-	VPADDD       Z10, Z19, Z2
-	VPADDD       Z8, Z2, K1, Z2
 	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VPTESTMD     Z9, Z1, K1
-	VPADDD       Z10, Z1, Z3
-	VPADDD       Z8, Z3, K1, Z3
+	VBLENDMPS    Z19, Z0, K1, Z19
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPERMT2W     Z3, Z7, Z2
-	VMOVUPS      Z2, 64(DI)
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VMOVDQA64    Z19, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z19
+	VPTERNLOGD   $0xf8, Z10, Z0, Z19
+	VPCMPUW      $0x06, Z9, Z19, K1
+	VPSUBW       Z13, Z0, K1, Z0
+	VMOVUPS      Z0, 64(DI)
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VPMOVZXBD.Z  (SI), K7, Z1
-	VBROADCASTSS constantsAVX512<>+156(SB), Z2
+	VBROADCASTSS constantsAVX512<>+216(SB), Z2
 	VPANDD       Z2, Z1, Z3
 	VPCMPEQD     Z2, Z3, K1
 	VPSLLD       $0x18, Z1, Z1
 	VPSLLD       $0x14, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+160(SB), Z4
+	VBROADCASTSS constantsAVX512<>+220(SB), Z4
 	VPADDD       Z4, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+164(SB), Z5
-	VBROADCASTSS constantsAVX512<>+168(SB), Z6
+	VBROADCASTSS constantsAVX512<>+224(SB), Z5
+	VBROADCASTSS constantsAVX512<>+228(SB), Z6
 	VMOVAPS      Z6, Z16
 	VFMADD231PS  Z5, Z3, Z16
 	VMINPS       Z16, Z3, Z16
-	VBROADCASTSS constantsAVX512<>+172(SB), Z3
+	VBROADCASTSS constantsAVX512<>+232(SB), Z3
 	VPTERNLOGD   $0xf8, Z3, Z1, Z16
-	VBROADCASTSS constantsAVX512<>+176(SB), Z1
+	VBROADCASTSS constantsAVX512<>+236(SB), Z1
 	VBLENDMPS    Z1, Z16, K1, Z16
 	VMULPS       Z0, Z16, Z16
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VPMOVZXBD.Z  16(SI), K6, Z17
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VPMOVZXBD.Z  16(SI), K7, Z17
 	VPANDD       Z2, Z17, Z18
 	VPCMPEQD     Z2, Z18, K1
 	VPSLLD       $0x18, Z17, Z17
@@ -1488,9 +1466,9 @@ lanetailrare:
 	VMULPS       Z0, Z19, Z19
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VPMOVZXBD.Z  32(SI), K6, Z17
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VPMOVZXBD.Z  32(SI), K7, Z17
 	VPANDD       Z2, Z17, Z18
 	VPCMPEQD     Z2, Z18, K1
 	VPSLLD       $0x18, Z17, Z17
@@ -1504,9 +1482,9 @@ lanetailrare:
 	VMULPS       Z0, Z20, Z20
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VPMOVZXBD.Z  48(SI), K6, Z17
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VPMOVZXBD.Z  48(SI), K7, Z17
 	VPANDD       Z2, Z17, Z18
 	VPCMPEQD     Z2, Z18, K1
 	VPSLLD       $0x18, Z17, Z17
@@ -1519,50 +1497,50 @@ lanetailrare:
 	VMULPS       Z0, Z1, Z1
 
 lanetailrarenarrow:
-	VBROADCASTSS constantsAVX512<>+176(SB), Z0
-	VPTESTMD     Z9, Z16, K1
-	VPADDD       Z10, Z16, Z2
-	VPADDD       Z8, Z2, K1, Z2
+	VBROADCASTSS constantsAVX512<>+236(SB), Z0
 	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VPTESTMD     Z9, Z19, K1
-	VPADDD       Z10, Z19, Z3
-	VPADDD       Z8, Z3, K1, Z3
+	VBLENDMPS    Z16, Z0, K1, Z16
 	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPERMT2W     Z3, Z7, Z2
+	VBLENDMPS    Z19, Z0, K1, Z19
+	VMOVDQA64    Z16, Z2
+	VPERMT2W     Z19, Z7, Z2
+	VPERMT2W     Z19, Z8, Z16
+	VPTERNLOGD   $0xf8, Z10, Z2, Z16
+	VPCMPUW      $0x06, Z9, Z16, K1
+	VPSUBW       Z13, Z2, K1, Z2
+	KMOVQ        K0, K7
 	VMOVDQU16    Z2, K7, (DI)
-	VPTESTMD     Z9, Z20, K1
-	VPADDD       Z10, Z20, Z2
-	VPADDD       Z8, Z2, K1, Z2
 	VCMPPS       $0x07, Z20, Z20, K1
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VPTESTMD     Z9, Z1, K1
-	VPADDD       Z10, Z1, Z3
-	VPADDD       Z8, Z3, K1, Z3
+	VBLENDMPS    Z20, Z0, K1, Z20
 	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPERMT2W     Z3, Z7, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Z2, K6, 64(DI)
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VMOVDQA64    Z20, Z0
+	VPERMT2W     Z1, Z7, Z0
+	VPERMT2W     Z1, Z8, Z20
+	VPTERNLOGD   $0xf8, Z10, Z0, Z20
+	VPCMPUW      $0x06, Z9, Z20, K1
+	VPSUBW       Z13, Z0, K1, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z0, K7, 64(DI)
 	JMP          lanetailback
 
 // func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fc00000, Z14 table, Z13 0x7fff, Z12 0x10000, Z11 0x1, Z10 table
-	// per group: Z0 scale, K1 Ordered, Z9 Select
-	// vector registers in use at once: 12
+	// per call: Z15 0x7fc00000, Z14 table, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table, Z9 0xffffffff
+	// per group: Z0 scale, K1 Ordered, Z8 Select
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+176(SB), Z15
+	VBROADCASTSS constantsAVX512<>+236(SB), Z15
 	VMOVUPS      constantsAVX512<>+12(SB), Z14
 	VBROADCASTSS constantsAVX512<>+80(SB), Z13
 	VBROADCASTSS constantsAVX512<>+84(SB), Z12
-	VBROADCASTSS constantsAVX512<>+88(SB), Z11
-	VMOVUPS      constantsAVX512<>+92(SB), Z10
+	VMOVUPS      constantsAVX512<>+88(SB), Z11
+	VMOVUPS      constantsAVX512<>+152(SB), Z10
+	VBROADCASTSS constantsAVX512<>+8(SB), Z9
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -1584,7 +1562,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBLENDMPS    Z0, Z15, K1, Z8
 	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
@@ -1594,35 +1572,33 @@ grouploop:
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VMULPS         Z8, Z0, Z0
 	VBROADCASTI128 16(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVUPS        Z0, (DI)
+	VMULPS         Z8, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVUPS        Z2, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VMULPS         Z8, Z0, Z0
 	VBROADCASTI128 48(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVUPS        Z0, 64(DI)
+	VMULPS         Z8, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVUPS        Z2, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	SUBQ           $+64, R8
@@ -1639,7 +1615,7 @@ groupwhole:
 grouptomeet:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBLENDMPS    Z0, Z15, K1, Z8
 
 groupmeet:
 	SUBQ $+16, R8
@@ -1649,7 +1625,7 @@ groupmeet0:
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VMULPS         Z8, Z0, Z0
 	SUBQ           $+16, R8
 	JLT            groupmeet1cross
 
@@ -1657,15 +1633,14 @@ groupmeet1:
 	VBROADCASTI128 16(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVUPS        Z0, (DI)
+	VMULPS         Z8, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVUPS        Z2, (DI)
 	SUBQ           $+16, R8
 	JLT            groupmeet2cross
 
@@ -1673,7 +1648,7 @@ groupmeet2:
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VMULPS         Z8, Z0, Z0
 	SUBQ           $+16, R8
 	JLT            groupmeet3cross
 
@@ -1681,15 +1656,14 @@ groupmeet3:
 	VBROADCASTI128 48(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVUPS        Z0, 64(DI)
+	VMULPS         Z8, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVUPS        Z2, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	SUBQ           $+64, BX
@@ -1725,65 +1699,65 @@ grouppieces:
 grouppiece:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBLENDMPS    Z0, Z15, K1, Z8
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVZXBW.Z  (SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z9, Z0, Z0
+	VMULPS       Z8, Z0, Z0
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBW.Z  16(SI), K6, Y1
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBW.Z  16(SI), K7, Y1
 	VPSLLW       $0x08, Y1, Y1
 	VCVTPH2PS    Y1, Z1
-	VMULPS       Z9, Z1, Z1
+	VMULPS       Z8, Z1, Z1
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBW.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBW.Z  32(SI), K7, Y2
 	VPSLLW       $0x08, Y2, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z9, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBW.Z  48(SI), K6, Y3
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBW.Z  48(SI), K7, Y3
 	VPSLLW       $0x08, Y3, Y3
 	VCVTPH2PS    Y3, Z3
-	VMULPS       Z9, Z3, Z3
+	VMULPS       Z8, Z3, Z3
 
 grouptailnarrow:
-	VPTESTMD  Z12, Z0, K1
-	VPADDD    Z13, Z0, Z0
-	VPADDD    Z11, Z0, K1, Z0
-	VPTESTMD  Z12, Z1, K1
-	VPADDD    Z13, Z1, Z1
-	VPADDD    Z11, Z1, K1, Z1
-	VPERMT2W  Z1, Z10, Z0
-	VMOVDQU16 Z0, K7, (DI)
-	VPTESTMD  Z12, Z2, K1
-	VPADDD    Z13, Z2, Z2
-	VPADDD    Z11, Z2, K1, Z2
-	VPTESTMD  Z12, Z3, K1
-	VPADDD    Z13, Z3, Z3
-	VPADDD    Z11, Z3, K1, Z3
-	VPERMT2W  Z3, Z10, Z2
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z2, K6, 64(DI)
-	LEAQ      (DI)(BX*2), DI
-	LEAQ      (SI)(BX*1), SI
-	SUBQ      BX, R8
-	SUBQ      BX, R11
-	SUBQ      BX, R10
-	TESTQ     R10, R10
-	JEQ       groupdone
-	TESTQ     R8, R8
-	JNE       groupmore
-	MOVQ      R9, R8
-	ADDQ      $+4, DX
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z10, Z4
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z4, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPSUBW     Z9, Z4, K1, Z4
+	KMOVQ      K0, K7
+	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z10, Z0
+	VPERMT2W   Z3, Z11, Z2
+	VPTERNLOGD $0xf8, Z13, Z0, Z2
+	VPCMPUW    $0x06, Z12, Z2, K1
+	VPSUBW     Z9, Z0, K1, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(DI)
+	LEAQ       (DI)(BX*2), DI
+	LEAQ       (SI)(BX*1), SI
+	SUBQ       BX, R8
+	SUBQ       BX, R11
+	SUBQ       BX, R10
+	TESTQ      R10, R10
+	JEQ        groupdone
+	TESTQ      R8, R8
+	JNE        groupmore
+	MOVQ       R9, R8
+	ADDQ       $+4, DX
 
 groupmore:
 	TESTQ R11, R11
@@ -1808,42 +1782,40 @@ short2:
 short2loop:
 	VBROADCASTSS   (DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z9
+	VBLENDMPS      Z0, Z15, K1, Z8
 	VBROADCASTSS   4(DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z8
+	VBLENDMPS      Z0, Z15, K1, Z7
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VMULPS         Z8, Z0, Z0
 	VBROADCASTI128 16(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVUPS        Z0, (DI)
+	VMULPS         Z8, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVUPS        Z2, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
+	VMULPS         Z7, Z0, Z0
 	VBROADCASTI128 48(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVUPS        Z0, 64(DI)
+	VMULPS         Z7, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVUPS        Z2, 64(DI)
 	ADDQ           $+8, DX
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -1870,48 +1842,46 @@ short4:
 short4loop:
 	VBROADCASTSS   (DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z9
+	VBLENDMPS      Z0, Z15, K1, Z8
 	VBROADCASTSS   4(DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z8
+	VBLENDMPS      Z0, Z15, K1, Z7
 	VBROADCASTSS   8(DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z7
+	VBLENDMPS      Z0, Z15, K1, Z6
 	VBROADCASTSS   12(DX), Z0
 	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z6
+	VBLENDMPS      Z0, Z15, K1, Z5
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VMULPS         Z8, Z0, Z0
 	VBROADCASTI128 16(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVUPS        Z0, (DI)
+	VMULPS         Z7, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVUPS        Z2, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z7, Z0, Z0
+	VMULPS         Z6, Z0, Z0
 	VBROADCASTI128 48(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVUPS        Z0, 64(DI)
+	VMULPS         Z5, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVUPS        Z2, 64(DI)
 	ADDQ           $+16, DX
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -1948,14 +1918,13 @@ laneloop:
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z0, Z15, K1, Z0
 	VMULPS         Z0, Z2, Z2
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPTESTMD       Z12, Z2, K1
-	VPADDD         Z13, Z2, Z2
-	VPADDD         Z11, Z2, K1, Z2
-	VPERMT2W       Z2, Z10, Z1
-	VMOVUPS        Z1, (DI)
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z10, Z0
+	VPERMT2W       Z2, Z11, Z1
+	VPTERNLOGD     $0xf8, Z13, Z0, Z1
+	VPCMPUW        $0x06, Z12, Z1, K1
+	VPSUBW         Z9, Z0, K1, Z0
+	VMOVUPS        Z0, (DI)
 	VMOVUPS        128(DX), Z0
 	VBROADCASTI128 32(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
@@ -1970,14 +1939,13 @@ laneloop:
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z0, Z15, K1, Z0
 	VMULPS         Z0, Z2, Z2
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPTESTMD       Z12, Z2, K1
-	VPADDD         Z13, Z2, Z2
-	VPADDD         Z11, Z2, K1, Z2
-	VPERMT2W       Z2, Z10, Z1
-	VMOVUPS        Z1, 64(DI)
+	VMOVDQA64      Z1, Z0
+	VPERMT2W       Z2, Z10, Z0
+	VPERMT2W       Z2, Z11, Z1
+	VPTERNLOGD     $0xf8, Z13, Z0, Z1
+	VPCMPUW        $0x06, Z12, Z1, K1
+	VPSUBW         Z9, Z0, K1, Z0
+	VMOVUPS        Z0, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	ADDQ           $+256, DX
@@ -1990,7 +1958,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VPMOVZXBW.Z (SI), K7, Y1
 	VPSLLW      $0x08, Y1, Y1
@@ -2000,9 +1969,9 @@ lanetail:
 	VMULPS      Z0, Z1, Z1
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VPMOVZXBW.Z 16(SI), K6, Y2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
+	VPMOVZXBW.Z 16(SI), K7, Y2
 	VPSLLW      $0x08, Y2, Y2
 	VCVTPH2PS   Y2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -2010,9 +1979,9 @@ lanetail:
 	VMULPS      Z0, Z2, Z2
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VPMOVZXBW.Z 32(SI), K6, Y3
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
+	VPMOVZXBW.Z 32(SI), K7, Y3
 	VPSLLW      $0x08, Y3, Y3
 	VCVTPH2PS   Y3, Z3
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -2020,9 +1989,9 @@ lanetail:
 	VMULPS      Z0, Z3, Z3
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VPMOVZXBW.Z 48(SI), K6, Y4
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
+	VPMOVZXBW.Z 48(SI), K7, Y4
 	VPSLLW      $0x08, Y4, Y4
 	VCVTPH2PS   Y4, Z4
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -2030,23 +1999,22 @@ lanetail:
 	VMULPS      Z0, Z4, Z4
 
 lanetailnarrow:
-	VPTESTMD  Z12, Z1, K1
-	VPADDD    Z13, Z1, Z1
-	VPADDD    Z11, Z1, K1, Z1
-	VPTESTMD  Z12, Z2, K1
-	VPADDD    Z13, Z2, Z2
-	VPADDD    Z11, Z2, K1, Z2
-	VPERMT2W  Z2, Z10, Z1
-	VMOVDQU16 Z1, K7, (DI)
-	VPTESTMD  Z12, Z3, K1
-	VPADDD    Z13, Z3, Z3
-	VPADDD    Z11, Z3, K1, Z3
-	VPTESTMD  Z12, Z4, K1
-	VPADDD    Z13, Z4, Z4
-	VPADDD    Z11, Z4, K1, Z4
-	VPERMT2W  Z4, Z10, Z3
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z3, K6, 64(DI)
+	VMOVDQA64  Z1, Z0
+	VPERMT2W   Z2, Z10, Z0
+	VPERMT2W   Z2, Z11, Z1
+	VPTERNLOGD $0xf8, Z13, Z0, Z1
+	VPCMPUW    $0x06, Z12, Z1, K1
+	VPSUBW     Z9, Z0, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQA64  Z3, Z0
+	VPERMT2W   Z4, Z10, Z0
+	VPERMT2W   Z4, Z11, Z3
+	VPTERNLOGD $0xf8, Z13, Z0, Z3
+	VPCMPUW    $0x06, Z12, Z3, K1
+	VPSUBW     Z9, Z0, K1, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(DI)
 
 laneend:
 	MOVQ  ahead+40(FP), AX
@@ -2065,35 +2033,33 @@ groupstream:
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VMULPS         Z8, Z0, Z0
 	VBROADCASTI128 16(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVNTPS       Z0, (DI)
+	VMULPS         Z8, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVNTPS       Z2, (DI)
 	VBROADCASTI128 32(SI), Y0
 	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VMULPS         Z8, Z0, Z0
 	VBROADCASTI128 48(SI), Y1
 	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVNTPS       Z0, 64(DI)
+	VMULPS         Z8, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVNTPS       Z2, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	SUBQ           $+64, R8
@@ -2109,823 +2075,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z9
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z2, K6, Z9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VMOVAPS      Z1, Z9
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z9
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z2, K6, Z9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-short2stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTSS   (DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z9
-	VBROADCASTSS   4(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z8
-	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVNTPS       Z0, (DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVNTPS       Z0, 64(DI)
-	ADDQ           $+8, DX
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
-	SUBQ           $+2, R8
-	CMPQ           R8, $+2
-	JGE            short2stream
-	JMP            short2end
-
-short4stream:
-	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTSS   (DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z9
-	VBROADCASTSS   4(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z8
-	VBROADCASTSS   8(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z7
-	VBROADCASTSS   12(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z6
-	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVNTPS       Z0, (DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z7, Z0, Z0
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VPTESTMD       Z12, Z0, K1
-	VPADDD         Z13, Z0, Z0
-	VPADDD         Z11, Z0, K1, Z0
-	VPTESTMD       Z12, Z1, K1
-	VPADDD         Z13, Z1, Z1
-	VPADDD         Z11, Z1, K1, Z1
-	VPERMT2W       Z1, Z10, Z0
-	VMOVNTPS       Z0, 64(DI)
-	ADDQ           $+16, DX
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
-	SUBQ           $+4, R8
-	CMPQ           R8, $+4
-	JGE            short4stream
-	JMP            short4end
-
-// func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fc00000, Z14 table, Z13 0x10000001, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table
-	// per group: Z0 scale, K1 Ordered, Z8 Select
-	// vector registers in use at once: 13
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+176(SB), Z15
-	VMOVUPS      constantsAVX512<>+180(SB), Z14
-	VBROADCASTSS constantsAVX512<>+244(SB), Z13
-	VBROADCASTSS constantsAVX512<>+80(SB), Z12
-	VBROADCASTSS constantsAVX512<>+84(SB), Z11
-	VBROADCASTSS constantsAVX512<>+88(SB), Z10
-	VMOVUPS      constantsAVX512<>+92(SB), Z9
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         BX, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	SUBQ         R8, BX
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXBQ (SI), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	VPMOVZXBQ 8(SI), Z1
-	VPMULUDQ  Z13, Z1, Z1
-	VPERMPS   Z14, Z1, Z1
-	VMULPS    Z8, Z1, Z1
-	VPTESTMD  Z11, Z0, K1
-	VPADDD    Z12, Z0, Z0
-	VPADDD    Z10, Z0, K1, Z0
-	VPTESTMD  Z11, Z1, K1
-	VPADDD    Z12, Z1, Z1
-	VPADDD    Z10, Z1, K1, Z1
-	VPERMT2W  Z1, Z9, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXBQ 16(SI), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	VPMOVZXBQ 24(SI), Z1
-	VPMULUDQ  Z13, Z1, Z1
-	VPERMPS   Z14, Z1, Z1
-	VMULPS    Z8, Z1, Z1
-	VPTESTMD  Z11, Z0, K1
-	VPADDD    Z12, Z0, Z0
-	VPADDD    Z10, Z0, K1, Z0
-	VPTESTMD  Z11, Z1, K1
-	VPADDD    Z12, Z1, Z1
-	VPADDD    Z10, Z1, K1, Z1
-	VPERMT2W  Z1, Z9, Z0
-	VMOVUPS   Z0, 64(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
-	JGE       grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-
-groupmeet:
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXBQ (SI), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VPMOVZXBQ 8(SI), Z1
-	VPMULUDQ  Z13, Z1, Z1
-	VPERMPS   Z14, Z1, Z1
-	VMULPS    Z8, Z1, Z1
-	VPTESTMD  Z11, Z0, K1
-	VPADDD    Z12, Z0, Z0
-	VPADDD    Z10, Z0, K1, Z0
-	VPTESTMD  Z11, Z1, K1
-	VPADDD    Z12, Z1, Z1
-	VPADDD    Z10, Z1, K1, Z1
-	VPERMT2W  Z1, Z9, Z0
-	VMOVUPS   Z0, (DI)
-	SUBQ      $+16, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VPMOVZXBQ 16(SI), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VPMOVZXBQ 24(SI), Z1
-	VPMULUDQ  Z13, Z1, Z1
-	VPERMPS   Z14, Z1, Z1
-	VMULPS    Z8, Z1, Z1
-	VPTESTMD  Z11, Z0, K1
-	VPADDD    Z12, Z0, Z0
-	VPADDD    Z10, Z0, K1, Z0
-	VPTESTMD  Z11, Z1, K1
-	VPADDD    Z12, Z1, Z1
-	VPADDD    Z10, Z1, K1, Z1
-	VPERMT2W  Z1, Z9, Z0
-	VMOVUPS   Z0, 64(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	SUBQ      $+64, BX
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      BX, $+64
-	JLT       grouptail
-	CMPQ      R8, $+64
-	JLT       groupmeet
-	JMP       groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VPMOVZXBQ.Z  (SI), K6, Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VPMOVZXBQ.Z  8(SI), K6, Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	CMPQ         BX, $+33
-	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VPMOVZXBQ.Z  16(SI), K6, Z2
-	VPMULUDQ     Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VMULPS       Z8, Z2, Z2
-	CMPQ         BX, $+49
-	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VPMOVZXBQ.Z  24(SI), K6, Z3
-	VPMULUDQ     Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VMULPS       Z8, Z3, Z3
-
-grouptailnarrow:
-	VPTESTMD  Z11, Z0, K1
-	VPADDD    Z12, Z0, Z0
-	VPADDD    Z10, Z0, K1, Z0
-	VPTESTMD  Z11, Z1, K1
-	VPADDD    Z12, Z1, Z1
-	VPADDD    Z10, Z1, K1, Z1
-	VPERMT2W  Z1, Z9, Z0
-	VMOVDQU16 Z0, K7, (DI)
-	VPTESTMD  Z11, Z2, K1
-	VPADDD    Z12, Z2, Z2
-	VPADDD    Z10, Z2, K1, Z2
-	VPTESTMD  Z11, Z3, K1
-	VPADDD    Z12, Z3, Z3
-	VPADDD    Z10, Z3, K1, Z3
-	VPERMT2W  Z3, Z9, Z2
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z2, K6, 64(DI)
-	LEAQ      (DI)(BX*2), DI
-	MOVQ      BX, AX
-	SHRQ      $0x01, AX
-	ADDQ      AX, SI
-	SUBQ      BX, R8
-	SUBQ      BX, R11
-	SUBQ      BX, R10
-	TESTQ     R10, R10
-	JEQ       groupdone
-	TESTQ     R8, R8
-	JNE       groupmore
-	MOVQ      R9, R8
-	ADDQ      $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z0
-	VPADDD       Z10, Z0, K1, Z0
-	VPTESTMD     Z11, Z1, K1
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K1, Z1
-	VPERMT2W     Z1, Z9, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z0
-	VPADDD       Z10, Z0, K1, Z0
-	VPTESTMD     Z11, Z1, K1
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K1, Z1
-	VPERMT2W     Z1, Z9, Z0
-	VMOVUPS      Z0, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R8, $+4
-	JLT  short4end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z0
-	VPADDD       Z10, Z0, K1, Z0
-	VPTESTMD     Z11, Z1, K1
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K1, Z1
-	VPERMT2W     Z1, Z9, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z0
-	VPADDD       Z10, Z0, K1, Z0
-	VPTESTMD     Z11, Z1, K1
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K1, Z1
-	VPERMT2W     Z1, Z9, Z0
-	VMOVUPS      Z0, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS   (DX), Z0
-	VPMOVZXBQ (SI), Z1
-	VPMULUDQ  Z13, Z1, Z1
-	VPERMPS   Z14, Z1, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z15, K1, Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   64(DX), Z0
-	VPMOVZXBQ 8(SI), Z2
-	VPMULUDQ  Z13, Z2, Z2
-	VPERMPS   Z14, Z2, Z2
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z15, K1, Z0
-	VMULPS    Z0, Z2, Z2
-	VPTESTMD  Z11, Z1, K1
-	VPADDD    Z12, Z1, Z1
-	VPADDD    Z10, Z1, K1, Z1
-	VPTESTMD  Z11, Z2, K1
-	VPADDD    Z12, Z2, Z2
-	VPADDD    Z10, Z2, K1, Z2
-	VPERMT2W  Z2, Z9, Z1
-	VMOVUPS   Z1, (DI)
-	VMOVUPS   128(DX), Z0
-	VPMOVZXBQ 16(SI), Z1
-	VPMULUDQ  Z13, Z1, Z1
-	VPERMPS   Z14, Z1, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z15, K1, Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   192(DX), Z0
-	VPMOVZXBQ 24(SI), Z2
-	VPMULUDQ  Z13, Z2, Z2
-	VPERMPS   Z14, Z2, Z2
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z15, K1, Z0
-	VMULPS    Z0, Z2, Z2
-	VPTESTMD  Z11, Z1, K1
-	VPADDD    Z12, Z1, Z1
-	VPADDD    Z10, Z1, K1, Z1
-	VPTESTMD  Z11, Z2, K1
-	VPADDD    Z12, Z2, Z2
-	VPADDD    Z10, Z2, K1, Z2
-	VPERMT2W  Z2, Z9, Z1
-	VMOVUPS   Z1, 64(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
-	VMULPS      Z0, Z1, Z1
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
-	VMULPS      Z0, Z2, Z2
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
-	VMULPS      Z0, Z3, Z3
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z4
-	VPMULUDQ    Z13, Z4, Z4
-	VPERMPS     Z14, Z4, Z4
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
-	VMULPS      Z0, Z4, Z4
-
-lanetailnarrow:
-	VPTESTMD  Z11, Z1, K1
-	VPADDD    Z12, Z1, Z1
-	VPADDD    Z10, Z1, K1, Z1
-	VPTESTMD  Z11, Z2, K1
-	VPADDD    Z12, Z2, Z2
-	VPADDD    Z10, Z2, K1, Z2
-	VPERMT2W  Z2, Z9, Z1
-	VMOVDQU16 Z1, K7, (DI)
-	VPTESTMD  Z11, Z3, K1
-	VPADDD    Z12, Z3, Z3
-	VPADDD    Z10, Z3, K1, Z3
-	VPTESTMD  Z11, Z4, K1
-	VPADDD    Z12, Z4, Z4
-	VPADDD    Z10, Z4, K1, Z4
-	VPERMT2W  Z4, Z9, Z3
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z3, K6, 64(DI)
-
-laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	VPMOVZXBQ   (SI), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMULPS      Z8, Z0, Z0
-	VPMOVZXBQ   8(SI), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VMULPS      Z8, Z1, Z1
-	VPTESTMD    Z11, Z0, K1
-	VPADDD      Z12, Z0, Z0
-	VPADDD      Z10, Z0, K1, Z0
-	VPTESTMD    Z11, Z1, K1
-	VPADDD      Z12, Z1, Z1
-	VPADDD      Z10, Z1, K1, Z1
-	VPERMT2W    Z1, Z9, Z0
-	VMOVNTPS    Z0, (DI)
-	VPMOVZXBQ   16(SI), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMULPS      Z8, Z0, Z0
-	VPMOVZXBQ   24(SI), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VMULPS      Z8, Z1, Z1
-	VPTESTMD    Z11, Z0, K1
-	VPADDD      Z12, Z0, Z0
-	VPADDD      Z10, Z0, K1, Z0
-	VPTESTMD    Z11, Z1, K1
-	VPADDD      Z12, Z1, Z1
-	VPADDD      Z10, Z1, K1, Z1
-	VPERMT2W    Z1, Z9, Z0
-	VMOVNTPS    Z0, 64(DI)
-	ADDQ        $+128, DI
-	ADDQ        $+32, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z8
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -2956,8 +2107,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z2, K6, Z8
+	KMOVW        AX, K7
+	VMOVAPS      Z2, K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -2988,8 +2139,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z1, K6, Z8
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -3020,8 +2171,807 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z2, K6, Z8
+	KMOVW        AX, K7
+	VMOVAPS      Z2, K7, Z8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
+
+short2stream:
+	PREFETCHNTA    (SI)(CX*1)
+	VBROADCASTSS   (DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z8
+	VBROADCASTSS   4(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z7
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z8, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z8, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVNTPS       Z2, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z7, Z0, Z0
+	VBROADCASTI128 48(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVNTPS       Z2, 64(DI)
+	ADDQ           $+8, DX
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+2, R8
+	CMPQ           R8, $+2
+	JGE            short2stream
+	JMP            short2end
+
+short4stream:
+	PREFETCHNTA    (SI)(CX*1)
+	VBROADCASTSS   (DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z8
+	VBROADCASTSS   4(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z7
+	VBROADCASTSS   8(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z6
+	VBROADCASTSS   12(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z5
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z8, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVNTPS       Z2, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z6, Z0, Z0
+	VBROADCASTI128 48(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z5, Z1, Z1
+	VMOVDQA64      Z0, Z2
+	VPERMT2W       Z1, Z10, Z2
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z2, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPSUBW         Z9, Z2, K1, Z2
+	VMOVNTPS       Z2, 64(DI)
+	ADDQ           $+16, DX
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+4, R8
+	CMPQ           R8, $+4
+	JGE            short4stream
+	JMP            short4end
+
+// func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z15 0x7fc00000, Z14 table, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table, Z8 0xffffffff
+	// per group: Z0 scale, K1 Ordered, Z7 Select
+	// vector registers in use at once: 15
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS constantsAVX512<>+236(SB), Z15
+	VMOVUPS      constantsAVX512<>+240(SB), Z14
+	VBROADCASTSS constantsAVX512<>+304(SB), Z13
+	VBROADCASTSS constantsAVX512<>+80(SB), Z12
+	VBROADCASTSS constantsAVX512<>+84(SB), Z11
+	VMOVUPS      constantsAVX512<>+88(SB), Z10
+	VMOVUPS      constantsAVX512<>+152(SB), Z9
+	VBROADCASTSS constantsAVX512<>+8(SB), Z8
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	SUBQ         R8, BX
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXBQ  (SI), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z7, Z0, Z0
+	VPMOVZXBQ  8(SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z7, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPSUBW     Z8, Z2, K1, Z2
+	VMOVUPS    Z2, (DI)
+	VPMOVZXBQ  16(SI), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z7, Z0, Z0
+	VPMOVZXBQ  24(SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z7, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPSUBW     Z8, Z2, K1, Z2
+	VMOVUPS    Z2, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        grouploop
+
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+
+groupmeet:
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z7, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet1cross
+
+groupmeet1:
+	VPMOVZXBQ  8(SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z7, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPSUBW     Z8, Z2, K1, Z2
+	VMOVUPS    Z2, (DI)
+	SUBQ       $+16, R8
+	JLT        groupmeet2cross
+
+groupmeet2:
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z7, Z0, Z0
+	SUBQ      $+16, R8
+	JLT       groupmeet3cross
+
+groupmeet3:
+	VPMOVZXBQ  24(SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z7, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPSUBW     Z8, Z2, K1, Z2
+	VMOVUPS    Z2, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, BX
+	CMPQ       R8, $+1
+	JLT        groupnext
+	CMPQ       BX, $+64
+	JLT        grouptail
+	CMPQ       R8, $+64
+	JLT        groupmeet
+	JMP        groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K0
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K7
+	VPMOVZXBQ.Z  (SI), K7, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VPMOVZXBQ.Z  8(SI), K7, Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x10, K7, K7
+	VPMOVZXBQ.Z  16(SI), K7, Z2
+	VPMULUDQ     Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VMULPS       Z7, Z2, Z2
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x18, K7, K7
+	VPMOVZXBQ.Z  24(SI), K7, Z3
+	VPMULUDQ     Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	VMULPS       Z7, Z3, Z3
+
+grouptailnarrow:
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPSUBW     Z8, Z4, K1, Z4
+	KMOVQ      K0, K7
+	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPSUBW     Z8, Z0, K1, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(DI)
+	LEAQ       (DI)(BX*2), DI
+	MOVQ       BX, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	SUBQ       BX, R8
+	SUBQ       BX, R11
+	SUBQ       BX, R10
+	TESTQ      R10, R10
+	JEQ        groupdone
+	TESTQ      R8, R8
+	JNE        groupmore
+	MOVQ       R9, R8
+	ADDQ       $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPSUBW       Z8, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z6, Z0, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPSUBW       Z8, Z2, K1, Z2
+	VMOVUPS      Z2, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z4
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPSUBW       Z8, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z4, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPSUBW       Z8, Z2, K1, Z2
+	VMOVUPS      Z2, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS    (DX), Z0
+	VPMOVZXBQ  (SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z0, Z15, K1, Z0
+	VMULPS     Z0, Z1, Z1
+	VMOVUPS    64(DX), Z0
+	VPMOVZXBQ  8(SI), Z2
+	VPMULUDQ   Z13, Z2, Z2
+	VPERMPS    Z14, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z0, Z15, K1, Z0
+	VMULPS     Z0, Z2, Z2
+	VMOVDQA64  Z1, Z0
+	VPERMT2W   Z2, Z9, Z0
+	VPERMT2W   Z2, Z10, Z1
+	VPTERNLOGD $0xf8, Z12, Z0, Z1
+	VPCMPUW    $0x06, Z11, Z1, K1
+	VPSUBW     Z8, Z0, K1, Z0
+	VMOVUPS    Z0, (DI)
+	VMOVUPS    128(DX), Z0
+	VPMOVZXBQ  16(SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z0, Z15, K1, Z0
+	VMULPS     Z0, Z1, Z1
+	VMOVUPS    192(DX), Z0
+	VPMOVZXBQ  24(SI), Z2
+	VPMULUDQ   Z13, Z2, Z2
+	VPERMPS    Z14, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z0, Z15, K1, Z0
+	VMULPS     Z0, Z2, Z2
+	VMOVDQA64  Z1, Z0
+	VPERMT2W   Z2, Z9, Z0
+	VPERMT2W   Z2, Z10, Z1
+	VPTERNLOGD $0xf8, Z12, Z0, Z1
+	VPCMPUW    $0x06, Z11, Z1, K1
+	VPSUBW     Z8, Z0, K1, Z0
+	VMOVUPS    Z0, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	ADDQ       $+256, DX
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (DX), K7, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVZXBQ.Z (SI), K7, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z1, Z1
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x08, K7, K7
+	VPMOVZXBQ.Z 8(SI), K7, Z2
+	VPMULUDQ    Z13, Z2, Z2
+	VPERMPS     Z14, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z2, Z2
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x10, K7, K7
+	VPMOVZXBQ.Z 16(SI), K7, Z3
+	VPMULUDQ    Z13, Z3, Z3
+	VPERMPS     Z14, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z3, Z3
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x18, K7, K7
+	VPMOVZXBQ.Z 24(SI), K7, Z4
+	VPMULUDQ    Z13, Z4, Z4
+	VPERMPS     Z14, Z4, Z4
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z4, Z4
+
+lanetailnarrow:
+	VMOVDQA64  Z1, Z0
+	VPERMT2W   Z2, Z9, Z0
+	VPERMT2W   Z2, Z10, Z1
+	VPTERNLOGD $0xf8, Z12, Z0, Z1
+	VPCMPUW    $0x06, Z11, Z1, K1
+	VPSUBW     Z8, Z0, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU16  Z0, K7, (DI)
+	VMOVDQA64  Z3, Z0
+	VPERMT2W   Z4, Z9, Z0
+	VPERMT2W   Z4, Z10, Z3
+	VPTERNLOGD $0xf8, Z12, Z0, Z3
+	VPCMPUW    $0x06, Z11, Z3, K1
+	VPSUBW     Z8, Z0, K1, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVDQU16  Z0, K7, 64(DI)
+
+laneend:
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z7, Z0, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z7, Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPSUBW      Z8, Z2, K1, Z2
+	VMOVNTPS    Z2, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z7, Z0, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z7, Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPSUBW      Z8, Z2, K1, Z2
+	VMOVNTPS    Z2, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VMOVAPS      Z2, K7, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	VMOVAPS      Z1, Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z1
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VMOVAPS      Z1, K7, Z7
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	VMOVAPS      Z2, Z7
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z2
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VMOVAPS      Z2, K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -3033,42 +2983,40 @@ short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VPMOVZXBQ    (SI), Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
+	VMULPS       Z7, Z0, Z0
 	VPMOVZXBQ    8(SI), Z1
 	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z0
-	VPADDD       Z10, Z0, K1, Z0
-	VPTESTMD     Z11, Z1, K1
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K1, Z1
-	VPERMT2W     Z1, Z9, Z0
-	VMOVNTPS     Z0, (DI)
+	VMULPS       Z7, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPSUBW       Z8, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
 	VPMOVZXBQ    16(SI), Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
+	VMULPS       Z6, Z0, Z0
 	VPMOVZXBQ    24(SI), Z1
 	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z0
-	VPADDD       Z10, Z0, K1, Z0
-	VPTESTMD     Z11, Z1, K1
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K1, Z1
-	VPERMT2W     Z1, Z9, Z0
-	VMOVNTPS     Z0, 64(DI)
+	VMULPS       Z6, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPSUBW       Z8, Z2, K1, Z2
+	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
@@ -3081,48 +3029,46 @@ short4stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z4
 	VPMOVZXBQ    (SI), Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
+	VMULPS       Z7, Z0, Z0
 	VPMOVZXBQ    8(SI), Z1
 	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z0
-	VPADDD       Z10, Z0, K1, Z0
-	VPTESTMD     Z11, Z1, K1
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K1, Z1
-	VPERMT2W     Z1, Z9, Z0
-	VMOVNTPS     Z0, (DI)
+	VMULPS       Z6, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPSUBW       Z8, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
 	VPMOVZXBQ    16(SI), Z0
 	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
+	VMULPS       Z5, Z0, Z0
 	VPMOVZXBQ    24(SI), Z1
 	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	VPTESTMD     Z11, Z0, K1
-	VPADDD       Z12, Z0, Z0
-	VPADDD       Z10, Z0, K1, Z0
-	VPTESTMD     Z11, Z1, K1
-	VPADDD       Z12, Z1, Z1
-	VPADDD       Z10, Z1, K1, Z1
-	VPERMT2W     Z1, Z9, Z0
-	VMOVNTPS     Z0, 64(DI)
+	VMULPS       Z4, Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPSUBW       Z8, Z2, K1, Z2
+	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
@@ -3151,46 +3097,61 @@ DATA constantsAVX512<>+64(SB)/4, $0x0b800a80
 DATA constantsAVX512<>+68(SB)/4, $0x0d800c80
 DATA constantsAVX512<>+72(SB)/4, $0x0f800e80
 DATA constantsAVX512<>+76(SB)/4, $0xbfffbfff
-DATA constantsAVX512<>+80(SB)/4, $0x00007fff
-DATA constantsAVX512<>+84(SB)/4, $0x00010000
-DATA constantsAVX512<>+88(SB)/4, $0x00000001
-DATA constantsAVX512<>+92(SB)/4, $0x00030001
-DATA constantsAVX512<>+96(SB)/4, $0x00070005
-DATA constantsAVX512<>+100(SB)/4, $0x000b0009
-DATA constantsAVX512<>+104(SB)/4, $0x000f000d
-DATA constantsAVX512<>+108(SB)/4, $0x00130011
-DATA constantsAVX512<>+112(SB)/4, $0x00170015
-DATA constantsAVX512<>+116(SB)/4, $0x001b0019
-DATA constantsAVX512<>+120(SB)/4, $0x001f001d
-DATA constantsAVX512<>+124(SB)/4, $0x00230021
-DATA constantsAVX512<>+128(SB)/4, $0x00270025
-DATA constantsAVX512<>+132(SB)/4, $0x002b0029
-DATA constantsAVX512<>+136(SB)/4, $0x002f002d
-DATA constantsAVX512<>+140(SB)/4, $0x00330031
-DATA constantsAVX512<>+144(SB)/4, $0x00370035
-DATA constantsAVX512<>+148(SB)/4, $0x003b0039
-DATA constantsAVX512<>+152(SB)/4, $0x003f003d
-DATA constantsAVX512<>+156(SB)/4, $0x0000007f
-DATA constantsAVX512<>+160(SB)/4, $0x3c000000
-DATA constantsAVX512<>+164(SB)/4, $0x40000000
-DATA constantsAVX512<>+168(SB)/4, $0xbc800000
-DATA constantsAVX512<>+172(SB)/4, $0x80000000
-DATA constantsAVX512<>+176(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+180(SB)/4, $0x00000000
-DATA constantsAVX512<>+184(SB)/4, $0x3f000000
-DATA constantsAVX512<>+188(SB)/4, $0x3f800000
-DATA constantsAVX512<>+192(SB)/4, $0x3fc00000
-DATA constantsAVX512<>+196(SB)/4, $0x40000000
-DATA constantsAVX512<>+200(SB)/4, $0x40400000
-DATA constantsAVX512<>+204(SB)/4, $0x40800000
-DATA constantsAVX512<>+208(SB)/4, $0x40c00000
-DATA constantsAVX512<>+212(SB)/4, $0x80000000
-DATA constantsAVX512<>+216(SB)/4, $0xbf000000
-DATA constantsAVX512<>+220(SB)/4, $0xbf800000
-DATA constantsAVX512<>+224(SB)/4, $0xbfc00000
-DATA constantsAVX512<>+228(SB)/4, $0xc0000000
-DATA constantsAVX512<>+232(SB)/4, $0xc0400000
-DATA constantsAVX512<>+236(SB)/4, $0xc0800000
-DATA constantsAVX512<>+240(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+244(SB)/4, $0x10000001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $248
+DATA constantsAVX512<>+80(SB)/4, $0x00010001
+DATA constantsAVX512<>+84(SB)/4, $0x80008000
+DATA constantsAVX512<>+88(SB)/4, $0x00020000
+DATA constantsAVX512<>+92(SB)/4, $0x00060004
+DATA constantsAVX512<>+96(SB)/4, $0x000a0008
+DATA constantsAVX512<>+100(SB)/4, $0x000e000c
+DATA constantsAVX512<>+104(SB)/4, $0x00120010
+DATA constantsAVX512<>+108(SB)/4, $0x00160014
+DATA constantsAVX512<>+112(SB)/4, $0x001a0018
+DATA constantsAVX512<>+116(SB)/4, $0x001e001c
+DATA constantsAVX512<>+120(SB)/4, $0x00220020
+DATA constantsAVX512<>+124(SB)/4, $0x00260024
+DATA constantsAVX512<>+128(SB)/4, $0x002a0028
+DATA constantsAVX512<>+132(SB)/4, $0x002e002c
+DATA constantsAVX512<>+136(SB)/4, $0x00320030
+DATA constantsAVX512<>+140(SB)/4, $0x00360034
+DATA constantsAVX512<>+144(SB)/4, $0x003a0038
+DATA constantsAVX512<>+148(SB)/4, $0x003e003c
+DATA constantsAVX512<>+152(SB)/4, $0x00030001
+DATA constantsAVX512<>+156(SB)/4, $0x00070005
+DATA constantsAVX512<>+160(SB)/4, $0x000b0009
+DATA constantsAVX512<>+164(SB)/4, $0x000f000d
+DATA constantsAVX512<>+168(SB)/4, $0x00130011
+DATA constantsAVX512<>+172(SB)/4, $0x00170015
+DATA constantsAVX512<>+176(SB)/4, $0x001b0019
+DATA constantsAVX512<>+180(SB)/4, $0x001f001d
+DATA constantsAVX512<>+184(SB)/4, $0x00230021
+DATA constantsAVX512<>+188(SB)/4, $0x00270025
+DATA constantsAVX512<>+192(SB)/4, $0x002b0029
+DATA constantsAVX512<>+196(SB)/4, $0x002f002d
+DATA constantsAVX512<>+200(SB)/4, $0x00330031
+DATA constantsAVX512<>+204(SB)/4, $0x00370035
+DATA constantsAVX512<>+208(SB)/4, $0x003b0039
+DATA constantsAVX512<>+212(SB)/4, $0x003f003d
+DATA constantsAVX512<>+216(SB)/4, $0x0000007f
+DATA constantsAVX512<>+220(SB)/4, $0x3c000000
+DATA constantsAVX512<>+224(SB)/4, $0x40000000
+DATA constantsAVX512<>+228(SB)/4, $0xbc800000
+DATA constantsAVX512<>+232(SB)/4, $0x80000000
+DATA constantsAVX512<>+236(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+240(SB)/4, $0x00000000
+DATA constantsAVX512<>+244(SB)/4, $0x3f000000
+DATA constantsAVX512<>+248(SB)/4, $0x3f800000
+DATA constantsAVX512<>+252(SB)/4, $0x3fc00000
+DATA constantsAVX512<>+256(SB)/4, $0x40000000
+DATA constantsAVX512<>+260(SB)/4, $0x40400000
+DATA constantsAVX512<>+264(SB)/4, $0x40800000
+DATA constantsAVX512<>+268(SB)/4, $0x40c00000
+DATA constantsAVX512<>+272(SB)/4, $0x80000000
+DATA constantsAVX512<>+276(SB)/4, $0xbf000000
+DATA constantsAVX512<>+280(SB)/4, $0xbf800000
+DATA constantsAVX512<>+284(SB)/4, $0xbfc00000
+DATA constantsAVX512<>+288(SB)/4, $0xc0000000
+DATA constantsAVX512<>+292(SB)/4, $0xc0400000
+DATA constantsAVX512<>+296(SB)/4, $0xc0800000
+DATA constantsAVX512<>+300(SB)/4, $0xc0c00000
+DATA constantsAVX512<>+304(SB)/4, $0x10000001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $308

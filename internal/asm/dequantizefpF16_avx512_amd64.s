@@ -217,7 +217,8 @@ grouppiece:
 	VBLENDMPS    Z14, Z13, K1, Z8
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU8.Z   (SI), K7, Z0
 	VPORD        Z8, Z0, Z0
 	VPCMPEQB     Z13, Z0, K1
@@ -233,37 +234,37 @@ grouppiece:
 	VMOVDQU16    Y1, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBW.Z  16(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBW.Z  16(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y1
 	VPAND        Y11, Y1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z9, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K6, 32(DI)
+	VMOVDQU16    Y1, K7, 32(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBW.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBW.Z  32(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y1
 	VPAND        Y11, Y1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z9, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K6, 64(DI)
+	VMOVDQU16    Y1, K7, 64(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBW.Z  48(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBW.Z  48(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y1
 	VPAND        Y11, Y1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z9, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K6, 96(DI)
+	VMOVDQU16    Y1, K7, 96(DI)
 
 grouptailnarrow:
 grouptailback:
@@ -534,26 +535,27 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VMULPS      Z15, Z0, Z0
 	VSUBPS      Z0, Z0, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z14, Z13, K1, Z1
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z15, Z2, Z2
 	VSUBPS      Z2, Z2, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z14, Z13, K1, Z3
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z4
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z4
 	VMULPS      Z15, Z4, Z4
 	VSUBPS      Z4, Z4, Z5
 	VCMPPS      $0x07, Z5, Z5, K1
 	VBLENDMPS   Z14, Z13, K1, Z5
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z6
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z6
 	VMULPS      Z15, Z6, Z6
 	VSUBPS      Z6, Z6, Z7
 	VCMPPS      $0x07, Z7, Z7, K1
@@ -561,6 +563,7 @@ lanetail:
 	VPORD       Z3, Z1, Z1
 	VPORD       Z7, Z5, Z5
 	VPORD       Z5, Z1, Z1
+	KMOVQ       K0, K7
 	VMOVDQU8.Z  (SI), K7, Z3
 	VPORD       Z1, Z3, Z3
 	VPCMPEQB    Z13, Z3, K1
@@ -576,37 +579,37 @@ lanetail:
 	VMOVDQU16   Y3, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBW.Z 16(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBW.Z 16(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z2, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K6, 32(DI)
+	VMOVDQU16   Y1, K7, 32(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBW.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBW.Z 32(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z4, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K6, 64(DI)
+	VMOVDQU16   Y1, K7, 64(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBW.Z 48(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBW.Z 48(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z6, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K6, 96(DI)
+	VMOVDQU16   Y1, K7, 96(DI)
 
 lanetailnarrow:
 lanetailback:
@@ -744,9 +747,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z0, K6, Z9
-	VMOVAPS      Z1, K6, Z10
+	KMOVW        AX, K7
+	VMOVAPS      Z0, K7, Z9
+	VMOVAPS      Z1, K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -782,9 +785,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z2, K6, Z9
-	VMOVAPS      Z3, K6, Z10
+	KMOVW        AX, K7
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z3, K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -820,9 +823,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z4, K6, Z9
-	VMOVAPS      Z5, K6, Z10
+	KMOVW        AX, K7
+	VMOVAPS      Z4, K7, Z9
+	VMOVAPS      Z5, K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -858,9 +861,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z6, K6, Z9
-	VMOVAPS      Z7, K6, Z10
+	KMOVW        AX, K7
+	VMOVAPS      Z6, K7, Z9
+	VMOVAPS      Z7, K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -869,6 +872,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VBROADCASTSS constantsAVX512<>+80(SB), Z1
 	VPANDD       Z1, Z0, Z2
@@ -891,8 +895,8 @@ grouptailrare:
 	VMOVDQU16    Y6, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBD.Z  16(SI), K6, Z6
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBD.Z  16(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
 	VPCMPEQD     Z1, Z7, K1
 	VPSLLD       $0x18, Z6, Z6
@@ -905,11 +909,11 @@ grouptailrare:
 	VBLENDMPS    Z0, Z16, K1, Z16
 	VMULPS       Z10, Z16, Z16
 	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVDQU16    Y16, K6, 32(DI)
+	VMOVDQU16    Y16, K7, 32(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBD.Z  32(SI), K6, Z6
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBD.Z  32(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
 	VPCMPEQD     Z1, Z7, K1
 	VPSLLD       $0x18, Z6, Z6
@@ -922,11 +926,11 @@ grouptailrare:
 	VBLENDMPS    Z0, Z16, K1, Z16
 	VMULPS       Z10, Z16, Z16
 	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVDQU16    Y16, K6, 64(DI)
+	VMOVDQU16    Y16, K7, 64(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBD.Z  48(SI), K6, Z6
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBD.Z  48(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
 	VPCMPEQD     Z1, Z7, K1
 	VPSLLD       $0x18, Z6, Z6
@@ -938,7 +942,7 @@ grouptailrare:
 	VBLENDMPS    Z0, Z5, K1, Z0
 	VMULPS       Z10, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 96(DI)
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailrarenarrow:
 	JMP grouptailback
@@ -1279,6 +1283,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VPMOVZXBD.Z  (SI), K7, Z1
 	VBROADCASTSS constantsAVX512<>+80(SB), Z2
@@ -1302,9 +1307,9 @@ lanetailrare:
 	VMOVDQU16    Y7, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VPMOVZXBD.Z  16(SI), K6, Z7
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VPMOVZXBD.Z  16(SI), K7, Z7
 	VPANDD       Z2, Z7, Z8
 	VPCMPEQD     Z2, Z8, K1
 	VPSLLD       $0x18, Z7, Z7
@@ -1317,12 +1322,12 @@ lanetailrare:
 	VBLENDMPS    Z1, Z9, K1, Z9
 	VMULPS       Z0, Z9, Z9
 	VCVTPS2PH    $0x00, Z9, Y9
-	VMOVDQU16    Y9, K6, 32(DI)
+	VMOVDQU16    Y9, K7, 32(DI)
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VPMOVZXBD.Z  32(SI), K6, Z7
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VPMOVZXBD.Z  32(SI), K7, Z7
 	VPANDD       Z2, Z7, Z8
 	VPCMPEQD     Z2, Z8, K1
 	VPSLLD       $0x18, Z7, Z7
@@ -1335,12 +1340,12 @@ lanetailrare:
 	VBLENDMPS    Z1, Z9, K1, Z9
 	VMULPS       Z0, Z9, Z9
 	VCVTPS2PH    $0x00, Z9, Y9
-	VMOVDQU16    Y9, K6, 64(DI)
+	VMOVDQU16    Y9, K7, 64(DI)
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VPMOVZXBD.Z  48(SI), K6, Z7
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VPMOVZXBD.Z  48(SI), K7, Z7
 	VPANDD       Z2, Z7, Z8
 	VPCMPEQD     Z2, Z8, K1
 	VPSLLD       $0x18, Z7, Z7
@@ -1352,7 +1357,7 @@ lanetailrare:
 	VBLENDMPS    Z1, Z6, K1, Z1
 	VMULPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K6, 96(DI)
+	VMOVDQU16    Y1, K7, 96(DI)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -1511,7 +1516,8 @@ grouppiece:
 	VBROADCASTSS (DX), Z14
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVZXBW.Z  (SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
@@ -1520,31 +1526,31 @@ grouppiece:
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBW.Z  16(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBW.Z  16(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z14, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 32(DI)
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBW.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBW.Z  32(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z14, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 64(DI)
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBW.Z  48(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBW.Z  48(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z14, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K6, 96(DI)
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*2), DI
@@ -1714,7 +1720,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VPMOVZXBW.Z (SI), K7, Y1
 	VPSLLW      $0x08, Y1, Y1
@@ -1724,34 +1731,34 @@ lanetail:
 	VMOVDQU16   Y1, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VPMOVZXBW.Z 16(SI), K6, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
+	VPMOVZXBW.Z 16(SI), K7, Y1
 	VPSLLW      $0x08, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z0, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K6, 32(DI)
+	VMOVDQU16   Y1, K7, 32(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VPMOVZXBW.Z 32(SI), K6, Y1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
+	VPMOVZXBW.Z 32(SI), K7, Y1
 	VPSLLW      $0x08, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z0, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K6, 64(DI)
+	VMOVDQU16   Y1, K7, 64(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VPMOVZXBW.Z 48(SI), K6, Y1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
+	VPMOVZXBW.Z 48(SI), K7, Y1
 	VPSLLW      $0x08, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z0, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K6, 96(DI)
+	VMOVDQU16   Y1, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -1804,8 +1811,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -1830,8 +1837,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -1856,8 +1863,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -1882,8 +1889,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -2114,17 +2121,18 @@ grouppiece:
 	VBROADCASTSS (DX), Z13
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         1(BX), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VPMOVZXBQ.Z  (SI), K6, Z0
+	KMOVQ        AX, K7
+	VPMOVZXBQ.Z  (SI), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
+	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
@@ -2132,45 +2140,45 @@ grouppiece:
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VPMOVZXBQ.Z  8(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VPMOVZXBQ.Z  8(SI), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VPMOVZXBQ.Z  16(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x10, K7, K7
+	VPMOVZXBQ.Z  16(SI), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VPMOVZXBQ.Z  24(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x18, K7, K7
+	VPMOVZXBQ.Z  24(SI), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*2), DI
@@ -2342,70 +2350,72 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z1
+	KMOVQ       AX, K7
+	VPMOVZXBQ.Z (SI), K7, Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
 	VMULPS      Z0, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
+	KMOVQ       K0, K7
 	VMOVDQU16   Y1, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z1
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x08, K7, K7
+	VPMOVZXBQ.Z 8(SI), K7, Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
 	VMULPS      Z0, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16   Y1, K6, 32(DI)
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y1, K7, 32(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z1
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x10, K7, K7
+	VPMOVZXBQ.Z 16(SI), K7, Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
 	VMULPS      Z0, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16   Y1, K6, 64(DI)
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Y1, K7, 64(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z1
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x18, K7, K7
+	VPMOVZXBQ.Z 24(SI), K7, Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
 	VMULPS      Z0, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16   Y1, K6, 96(DI)
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y1, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -2458,8 +2468,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -2484,8 +2494,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -2510,8 +2520,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -2536,8 +2546,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3

@@ -164,7 +164,8 @@ grouppiece:
 	VBROADCASTSS (DX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU8.Z   (SI), K7, Z0
 	VPERMB       Z0, Z15, Z0
 	VMOVDQA64    Z0, Z1
@@ -182,23 +183,23 @@ grouppiece:
 	VPANDD       Z14, Z0, Z0
 	VMULPS       Z8, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	VPUNPCKHBW   Z2, Z1, Z1
 	VPSLLD       $0x10, Z1, Z0
 	VMULPS       Z8, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z1, Z1
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y1, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y1, K7, 96(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*2), DI
@@ -368,7 +369,8 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (DX), K7, Z0
 	VMOVDQU8.Z (SI), K7, Z1
 	VPERMB     Z1, Z15, Z1
@@ -384,29 +386,29 @@ lanetail:
 	VMOVDQU16  Y4, K7, (DI)
 	CMPQ       BX, $+17
 	JLT        lanetailnarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(DX), K6, Z0
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(DX), K7, Z0
 	VPANDD     Z14, Z1, Z1
 	VMULPS     Z0, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVDQU16  Y1, K6, 32(DI)
+	VMOVDQU16  Y1, K7, 32(DI)
 	CMPQ       BX, $+33
 	JLT        lanetailnarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(DX), K7, Z0
 	VPUNPCKHBW Z3, Z2, Z2
 	VPSLLD     $0x10, Z2, Z1
 	VMULPS     Z0, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVDQU16  Y1, K6, 64(DI)
+	VMOVDQU16  Y1, K7, 64(DI)
 	CMPQ       BX, $+49
 	JLT        lanetailnarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z0
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(DX), K7, Z0
 	VPANDD     Z14, Z2, Z2
 	VMULPS     Z0, Z2, Z2
 	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVDQU16  Y2, K6, 96(DI)
+	VMOVDQU16  Y2, K7, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -459,8 +461,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -485,8 +487,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -511,8 +513,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -537,8 +539,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3

@@ -209,7 +209,8 @@ grouppiece:
 	VBLENDMPS    Z14, Z13, K1, Z8
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU8.Z   (SI), K7, Z0
 	VPORD        Z8, Z0, Z0
 	VPCMPEQB     Z13, Z0, K1
@@ -224,34 +225,34 @@ grouppiece:
 	VMOVUPS      Z1, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBW.Z  16(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBW.Z  16(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y1
 	VPAND        Y11, Y1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z9, Z1, Z1
-	VMOVUPS      Z1, K6, 64(DI)
+	VMOVUPS      Z1, K7, 64(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBW.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBW.Z  32(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y1
 	VPAND        Y11, Y1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z9, Z1, Z1
-	VMOVUPS      Z1, K6, 128(DI)
+	VMOVUPS      Z1, K7, 128(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBW.Z  48(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBW.Z  48(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VPSRAW       $0x01, Y0, Y1
 	VPAND        Y11, Y1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z9, Z1, Z1
-	VMOVUPS      Z1, K6, 192(DI)
+	VMOVUPS      Z1, K7, 192(DI)
 
 grouptailnarrow:
 grouptailback:
@@ -510,26 +511,27 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VMULPS      Z15, Z0, Z0
 	VSUBPS      Z0, Z0, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
 	VBLENDMPS   Z14, Z13, K1, Z1
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z15, Z2, Z2
 	VSUBPS      Z2, Z2, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
 	VBLENDMPS   Z14, Z13, K1, Z3
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z4
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z4
 	VMULPS      Z15, Z4, Z4
 	VSUBPS      Z4, Z4, Z5
 	VCMPPS      $0x07, Z5, Z5, K1
 	VBLENDMPS   Z14, Z13, K1, Z5
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z6
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z6
 	VMULPS      Z15, Z6, Z6
 	VSUBPS      Z6, Z6, Z7
 	VCMPPS      $0x07, Z7, Z7, K1
@@ -537,6 +539,7 @@ lanetail:
 	VPORD       Z3, Z1, Z1
 	VPORD       Z7, Z5, Z5
 	VPORD       Z5, Z1, Z1
+	KMOVQ       K0, K7
 	VMOVDQU8.Z  (SI), K7, Z3
 	VPORD       Z1, Z3, Z3
 	VPCMPEQB    Z13, Z3, K1
@@ -551,34 +554,34 @@ lanetail:
 	VMOVUPS     Z3, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBW.Z 16(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBW.Z 16(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z2, Z1, Z1
-	VMOVUPS     Z1, K6, 64(DI)
+	VMOVUPS     Z1, K7, 64(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBW.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBW.Z 32(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z4, Z1, Z1
-	VMOVUPS     Z1, K6, 128(DI)
+	VMOVUPS     Z1, K7, 128(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBW.Z 48(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBW.Z 48(SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
 	VPSRAW      $0x01, Y0, Y1
 	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z6, Z1, Z1
-	VMOVUPS     Z1, K6, 192(DI)
+	VMOVUPS     Z1, K7, 192(DI)
 
 lanetailnarrow:
 lanetailback:
@@ -708,9 +711,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z0, K6, Z9
-	VMOVAPS      Z1, K6, Z10
+	KMOVW        AX, K7
+	VMOVAPS      Z0, K7, Z9
+	VMOVAPS      Z1, K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -746,9 +749,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z2, K6, Z9
-	VMOVAPS      Z3, K6, Z10
+	KMOVW        AX, K7
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z3, K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -784,9 +787,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z4, K6, Z9
-	VMOVAPS      Z5, K6, Z10
+	KMOVW        AX, K7
+	VMOVAPS      Z4, K7, Z9
+	VMOVAPS      Z5, K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -822,9 +825,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VMOVAPS      Z6, K6, Z9
-	VMOVAPS      Z7, K6, Z10
+	KMOVW        AX, K7
+	VMOVAPS      Z6, K7, Z9
+	VMOVAPS      Z7, K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -833,6 +836,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VBROADCASTSS constantsAVX512<>+80(SB), Z1
 	VPANDD       Z1, Z0, Z2
@@ -854,8 +858,8 @@ grouptailrare:
 	VMOVUPS      Z6, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBD.Z  16(SI), K6, Z6
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBD.Z  16(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
 	VPCMPEQD     Z1, Z7, K1
 	VPSLLD       $0x18, Z6, Z6
@@ -867,11 +871,11 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z2, Z6, Z16
 	VBLENDMPS    Z0, Z16, K1, Z16
 	VMULPS       Z10, Z16, Z16
-	VMOVUPS      Z16, K6, 64(DI)
+	VMOVUPS      Z16, K7, 64(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBD.Z  32(SI), K6, Z6
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBD.Z  32(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
 	VPCMPEQD     Z1, Z7, K1
 	VPSLLD       $0x18, Z6, Z6
@@ -883,11 +887,11 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z2, Z6, Z16
 	VBLENDMPS    Z0, Z16, K1, Z16
 	VMULPS       Z10, Z16, Z16
-	VMOVUPS      Z16, K6, 128(DI)
+	VMOVUPS      Z16, K7, 128(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBD.Z  48(SI), K6, Z6
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBD.Z  48(SI), K7, Z6
 	VPANDD       Z1, Z6, Z7
 	VPCMPEQD     Z1, Z7, K1
 	VPSLLD       $0x18, Z6, Z6
@@ -898,7 +902,7 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z2, Z6, Z5
 	VBLENDMPS    Z0, Z5, K1, Z0
 	VMULPS       Z10, Z0, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailrarenarrow:
 	JMP grouptailback
@@ -1219,6 +1223,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VPMOVZXBD.Z  (SI), K7, Z1
 	VBROADCASTSS constantsAVX512<>+80(SB), Z2
@@ -1241,9 +1246,9 @@ lanetailrare:
 	VMOVUPS      Z7, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VPMOVZXBD.Z  16(SI), K6, Z7
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VPMOVZXBD.Z  16(SI), K7, Z7
 	VPANDD       Z2, Z7, Z8
 	VPCMPEQD     Z2, Z8, K1
 	VPSLLD       $0x18, Z7, Z7
@@ -1255,12 +1260,12 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z3, Z7, Z9
 	VBLENDMPS    Z1, Z9, K1, Z9
 	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, K6, 64(DI)
+	VMOVUPS      Z9, K7, 64(DI)
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VPMOVZXBD.Z  32(SI), K6, Z7
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VPMOVZXBD.Z  32(SI), K7, Z7
 	VPANDD       Z2, Z7, Z8
 	VPCMPEQD     Z2, Z8, K1
 	VPSLLD       $0x18, Z7, Z7
@@ -1272,12 +1277,12 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z3, Z7, Z9
 	VBLENDMPS    Z1, Z9, K1, Z9
 	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, K6, 128(DI)
+	VMOVUPS      Z9, K7, 128(DI)
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VPMOVZXBD.Z  48(SI), K6, Z7
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VPMOVZXBD.Z  48(SI), K7, Z7
 	VPANDD       Z2, Z7, Z8
 	VPCMPEQD     Z2, Z8, K1
 	VPSLLD       $0x18, Z7, Z7
@@ -1288,7 +1293,7 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z3, Z7, Z6
 	VBLENDMPS    Z1, Z6, K1, Z1
 	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, K6, 192(DI)
+	VMOVUPS      Z1, K7, 192(DI)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -1439,7 +1444,8 @@ grouppiece:
 	VBROADCASTSS (DX), Z14
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VPMOVZXBW.Z  (SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
@@ -1447,28 +1453,28 @@ grouppiece:
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VPMOVZXBW.Z  16(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBW.Z  16(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z14, Z0, Z0
-	VMOVUPS      Z0, K6, 64(DI)
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VPMOVZXBW.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBW.Z  32(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z14, Z0, Z0
-	VMOVUPS      Z0, K6, 128(DI)
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VPMOVZXBW.Z  48(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBW.Z  48(SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z14, Z0, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*4), DI
@@ -1626,7 +1632,8 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VPMOVZXBW.Z (SI), K7, Y1
 	VPSLLW      $0x08, Y1, Y1
@@ -1635,31 +1642,31 @@ lanetail:
 	VMOVUPS     Z1, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VPMOVZXBW.Z 16(SI), K6, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
+	VPMOVZXBW.Z 16(SI), K7, Y1
 	VPSLLW      $0x08, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z0, Z1, Z1
-	VMOVUPS     Z1, K6, 64(DI)
+	VMOVUPS     Z1, K7, 64(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VPMOVZXBW.Z 32(SI), K6, Y1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
+	VPMOVZXBW.Z 32(SI), K7, Y1
 	VPSLLW      $0x08, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z0, Z1, Z1
-	VMOVUPS     Z1, K6, 128(DI)
+	VMOVUPS     Z1, K7, 128(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VPMOVZXBW.Z 48(SI), K6, Y1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
+	VPMOVZXBW.Z 48(SI), K7, Y1
 	VPSLLW      $0x08, Y1, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z0, Z1, Z1
-	VMOVUPS     Z1, K6, 192(DI)
+	VMOVUPS     Z1, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -1708,8 +1715,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -1734,8 +1741,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -1760,8 +1767,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -1786,8 +1793,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z14
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -2002,16 +2009,17 @@ grouppiece:
 	VBROADCASTSS (DX), Z13
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
 	LEAQ         1(BX), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VPMOVZXBQ.Z  (SI), K6, Z0
+	KMOVQ        AX, K7
+	VPMOVZXBQ.Z  (SI), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z0
+	KMOVQ        K0, K7
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
@@ -2019,42 +2027,42 @@ grouppiece:
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VPMOVZXBQ.Z  8(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x08, K7, K7
+	VPMOVZXBQ.Z  8(SI), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z0, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VPMOVZXBQ.Z  16(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x10, K7, K7
+	VPMOVZXBQ.Z  16(SI), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z0, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
 	SHRQ         $0x01, CX
 	MOVQ         $-1, AX
 	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VPMOVZXBQ.Z  24(SI), K6, Z0
+	KMOVQ        AX, K7
+	KSHIFTRQ     $0x18, K7, K7
+	VPMOVZXBQ.Z  24(SI), K7, Z0
 	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z0, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*4), DI
@@ -2214,66 +2222,68 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z1
+	KMOVQ       AX, K7
+	VPMOVZXBQ.Z (SI), K7, Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
 	VMULPS      Z0, Z1, Z1
+	KMOVQ       K0, K7
 	VMOVUPS     Z1, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z1
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x08, K7, K7
+	VPMOVZXBQ.Z 8(SI), K7, Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
 	VMULPS      Z0, Z1, Z1
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS     Z1, K6, 64(DI)
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS     Z1, K7, 64(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z1
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x10, K7, K7
+	VPMOVZXBQ.Z 16(SI), K7, Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
 	VMULPS      Z0, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS     Z1, K6, 128(DI)
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS     Z1, K7, 128(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
 	LEAQ        1(BX), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z1
+	KMOVQ       AX, K7
+	KSHIFTRQ    $0x18, K7, K7
+	VPMOVZXBQ.Z 24(SI), K7, Z1
 	VPMULUDQ    Z14, Z1, Z1
 	VPERMPS     Z15, Z1, Z1
 	VMULPS      Z0, Z1, Z1
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS     Z1, K6, 192(DI)
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS     Z1, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -2322,8 +2332,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -2348,8 +2358,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -2374,8 +2384,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -2400,8 +2410,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z13
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3

@@ -156,7 +156,8 @@ grouppiece:
 	VBROADCASTSS (DX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU8.Z   (SI), K7, Z0
 	VPERMB       Z0, Z15, Z0
 	VMOVDQA64    Z0, Z1
@@ -172,21 +173,21 @@ grouppiece:
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z0, Z0
 	VMULPS       Z8, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z0, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	VPUNPCKHBW   Z2, Z1, Z1
 	VPSLLD       $0x10, Z1, Z0
 	VMULPS       Z8, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z0, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z1, Z1
 	VMULPS       Z8, Z1, Z1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z1, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*4), DI
@@ -344,7 +345,8 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (DX), K7, Z0
 	VMOVDQU8.Z (SI), K7, Z1
 	VPERMB     Z1, Z15, Z1
@@ -359,26 +361,26 @@ lanetail:
 	VMOVUPS    Z4, K7, (DI)
 	CMPQ       BX, $+17
 	JLT        lanetailnarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(DX), K6, Z0
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(DX), K7, Z0
 	VPANDD     Z14, Z1, Z1
 	VMULPS     Z0, Z1, Z1
-	VMOVUPS    Z1, K6, 64(DI)
+	VMOVUPS    Z1, K7, 64(DI)
 	CMPQ       BX, $+33
 	JLT        lanetailnarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(DX), K7, Z0
 	VPUNPCKHBW Z3, Z2, Z2
 	VPSLLD     $0x10, Z2, Z1
 	VMULPS     Z0, Z1, Z1
-	VMOVUPS    Z1, K6, 128(DI)
+	VMOVUPS    Z1, K7, 128(DI)
 	CMPQ       BX, $+49
 	JLT        lanetailnarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z0
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(DX), K7, Z0
 	VPANDD     Z14, Z2, Z2
 	VMULPS     Z0, Z2, Z2
-	VMOVUPS    Z2, K6, 192(DI)
+	VMOVUPS    Z2, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -427,8 +429,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -453,8 +455,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -479,8 +481,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -505,8 +507,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -722,13 +724,13 @@ grouppiece:
 	VBROADCASTSS   (DX), Z10
 	MOVQ           $-1, AX
 	BZHIQ          BX, AX, AX
-	KMOVQ          AX, K7
+	KMOVQ          AX, K0
 	LEAQ           1(BX), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K6
-	VMOVDQU8.Z     (SI), K6, Z0
+	KMOVQ          AX, K7
+	VMOVDQU8.Z     (SI), K7, Z0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
 	VPERMB         Z12, Z0, Z1
@@ -736,26 +738,27 @@ grouppiece:
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
 	VMULPS         Z10, Z3, Z3
+	KMOVQ          K0, K7
 	VMOVUPS        Z3, K7, (DI)
 	CMPQ           BX, $+17
 	JLT            grouptailnarrow
 	VPANDD         Z14, Z2, Z2
 	VMULPS         Z10, Z2, Z2
-	KSHIFTRQ       $0x10, K7, K6
-	VMOVUPS        Z2, K6, 64(DI)
+	KSHIFTRQ       $0x10, K0, K7
+	VMOVUPS        Z2, K7, 64(DI)
 	CMPQ           BX, $+33
 	JLT            grouptailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
 	VMULPS         Z10, Z0, Z0
-	KSHIFTRQ       $0x20, K7, K6
-	VMOVUPS        Z0, K6, 128(DI)
+	KSHIFTRQ       $0x20, K0, K7
+	VMOVUPS        Z0, K7, 128(DI)
 	CMPQ           BX, $+49
 	JLT            grouptailnarrow
 	VPANDD         Z14, Z1, Z1
 	VMULPS         Z10, Z1, Z1
-	KSHIFTRQ       $0x30, K7, K6
-	VMOVUPS        Z1, K6, 192(DI)
+	KSHIFTRQ       $0x30, K0, K7
+	VMOVUPS        Z1, K7, 192(DI)
 
 grouptailnarrow:
 	LEAQ  (DI)(BX*4), DI
@@ -912,14 +915,15 @@ lanetail:
 	JEQ            laneend
 	MOVQ           $-1, AX
 	BZHIQ          BX, AX, AX
-	KMOVQ          AX, K7
+	KMOVQ          AX, K0
+	KMOVQ          K0, K7
 	VMOVUPS.Z      (DX), K7, Z0
 	LEAQ           1(BX), CX
 	SHRQ           $0x01, CX
 	MOVQ           $-1, AX
 	BZHIQ          CX, AX, AX
-	KMOVQ          AX, K6
-	VMOVDQU8.Z     (SI), K6, Z1
+	KMOVQ          AX, K7
+	VMOVDQU8.Z     (SI), K7, Z1
 	VPERMB         Z1, Z15, Z1
 	VPMULTISHIFTQB Z1, Z13, Z1
 	VPERMB         Z12, Z1, Z2
@@ -927,29 +931,30 @@ lanetail:
 	VPUNPCKLBW     Z1, Z2, Z3
 	VPSLLD         $0x10, Z3, Z4
 	VMULPS         Z0, Z4, Z4
+	KMOVQ          K0, K7
 	VMOVUPS        Z4, K7, (DI)
 	CMPQ           BX, $+17
 	JLT            lanetailnarrow
-	KSHIFTRQ       $0x10, K7, K6
-	VMOVUPS.Z      64(DX), K6, Z0
+	KSHIFTRQ       $0x10, K0, K7
+	VMOVUPS.Z      64(DX), K7, Z0
 	VPANDD         Z14, Z3, Z3
 	VMULPS         Z0, Z3, Z3
-	VMOVUPS        Z3, K6, 64(DI)
+	VMOVUPS        Z3, K7, 64(DI)
 	CMPQ           BX, $+33
 	JLT            lanetailnarrow
-	KSHIFTRQ       $0x20, K7, K6
-	VMOVUPS.Z      128(DX), K6, Z0
+	KSHIFTRQ       $0x20, K0, K7
+	VMOVUPS.Z      128(DX), K7, Z0
 	VPUNPCKHBW     Z1, Z2, Z2
 	VPSLLD         $0x10, Z2, Z1
 	VMULPS         Z0, Z1, Z1
-	VMOVUPS        Z1, K6, 128(DI)
+	VMOVUPS        Z1, K7, 128(DI)
 	CMPQ           BX, $+49
 	JLT            lanetailnarrow
-	KSHIFTRQ       $0x30, K7, K6
-	VMOVUPS.Z      192(DX), K6, Z0
+	KSHIFTRQ       $0x30, K0, K7
+	VMOVUPS.Z      192(DX), K7, Z0
 	VPANDD         Z14, Z2, Z2
 	VMULPS         Z0, Z2, Z2
-	VMOVUPS        Z2, K6, 192(DI)
+	VMOVUPS        Z2, K7, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -997,8 +1002,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -1023,8 +1028,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -1049,8 +1054,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -1075,8 +1080,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3

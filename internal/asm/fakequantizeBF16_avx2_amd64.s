@@ -10,6 +10,7 @@ TEXT ·FakeQuantizeBF16AVX2(SB), $384-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
 	// per group: Y11 scale, Y10 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -27,6 +28,12 @@ TEXT ·FakeQuantizeBF16AVX2(SB), $384-64
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -479,6 +486,303 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VFNMADD231PS Y11, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y9
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD   (SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VPMOVZXWD   16(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VPMOVZXWD   32(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VPMOVZXWD   48(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VFMADD213PS Y13, Y11, Y1
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VFMADD213PS Y13, Y11, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y12, Y0, Y0
+	VPSLLD      $0x0f, Y2, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y2, Y1
+	VPADDD      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y0
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVUPS     Y0, (DI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VFMADD213PS Y13, Y11, Y3
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y4
+	VMINPS      Y4, Y14, Y4
+	VFMADD213PS Y13, Y11, Y4
+	VPSLLD      $0x0f, Y3, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y3, Y0
+	VPADDD      Y12, Y0, Y0
+	VPSLLD      $0x0f, Y4, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y4, Y1
+	VPADDD      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y0
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVUPS     Y0, 32(DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VPMOVZXWD   80(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VPMOVZXWD   96(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VPMOVZXWD   112(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VFMADD213PS Y13, Y11, Y1
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VFMADD213PS Y13, Y11, Y2
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VFMADD213PS Y13, Y11, Y3
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y4
+	VMINPS      Y4, Y14, Y4
+	VFMADD213PS Y13, Y11, Y4
+
+longtailnarrow:
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -683,7 +987,7 @@ lanetail:
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -696,9 +1000,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -707,34 +1011,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 72(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 64(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
@@ -753,7 +1057,7 @@ piece15:
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -774,9 +1078,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -789,9 +1093,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -800,25 +1104,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 128(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 128(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
@@ -837,7 +1141,7 @@ piece20:
 	MOVQ  AX, 368(SP)
 	MOVQ  AX, 376(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -858,9 +1162,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -873,9 +1177,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -884,25 +1188,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 256(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 256(SP)(AX*1)
 
-piece25:
+piece35:
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      256(SP), Y1
@@ -990,7 +1294,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -1003,9 +1307,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -1014,34 +1318,34 @@ piece26:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -1150,7 +1454,7 @@ grouprare:
 	VADDPS       Y13, Y1, Y1
 	VMULPS       Y11, Y1, Y1
 	VADDPS       Y13, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -1210,7 +1514,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -1243,7 +1547,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
@@ -1276,7 +1580,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+8(SB), Y5
+	VMOVDQU      constantsAVX2<>+20(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
@@ -1309,7 +1613,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+8(SB), Y7
+	VMOVDQU      constantsAVX2<>+20(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(BX), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
@@ -1368,7 +1672,7 @@ grouptailrare:
 	VADDPS    Y13, Y3, Y3
 
 grouptailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -1414,6 +1718,235 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXWD   (SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VPMOVZXWD   16(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VPMOVZXWD   32(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VPMOVZXWD   48(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VFMADD213PS Y13, Y11, Y1
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VFMADD213PS Y13, Y11, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y12, Y0, Y0
+	VPSLLD      $0x0f, Y2, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y2, Y1
+	VPADDD      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y0
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVNTPS    Y0, (DI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VFMADD213PS Y13, Y11, Y3
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y4
+	VMINPS      Y4, Y14, Y4
+	VFMADD213PS Y13, Y11, Y4
+	VPSLLD      $0x0f, Y3, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y3, Y0
+	VPADDD      Y12, Y0, Y0
+	VPSLLD      $0x0f, Y4, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y4, Y1
+	VPADDD      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y0
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y11, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y11, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y12, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       longtailrarenarrow
+	VPMOVZXWD 80(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y11, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y1
+	VMULPS    Y11, Y1, Y1
+	VADDPS    Y13, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       longtailrarenarrow
+	VPMOVZXWD 96(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VDIVPS    Y11, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMULPS    Y11, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	CMPQ      R8, $+25
+	JLT       longtailrarenarrow
+	VPMOVZXWD 112(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VDIVPS    Y11, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y3
+	VMULPS    Y11, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+
+longtailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y12, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y12, Y0, Y0
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y0, Y4, Y2
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y12, Y0, Y0
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y0, Y4, Y3
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -1517,7 +2050,7 @@ short2rare:
 	VADDPS       Y13, Y1, Y1
 	VMULPS       Y11, Y1, Y1
 	VADDPS       Y13, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -1593,7 +2126,7 @@ lanerare:
 	VADDPS       Y13, Y1, Y1
 	VMULPS       Y2, Y1, Y1
 	VADDPS       Y13, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -1699,7 +2232,7 @@ lanetailrare:
 	VADDPS    Y13, Y3, Y3
 
 lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -1742,7 +2275,7 @@ TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $1024-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y11 ToFloat, Y10 ToFloat
-	// loaded at each use: least, most, 0x7fc00000
+	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1757,6 +2290,12 @@ TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $1024-72
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -2262,6 +2801,311 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD   (SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VPMOVZXWD   16(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VPMOVZXWD   32(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VPMOVZXWD   48(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VFMADD213PS Y15, Y13, Y1
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VFMADD213PS Y15, Y13, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y14, Y0, Y0
+	VPSLLD      $0x0f, Y2, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y2, Y1
+	VPADDD      Y14, Y1, Y1
+	VPSRLD      $0x10, Y0, Y0
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVUPS     Y0, (DI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VFMADD213PS Y15, Y13, Y3
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y10, Y4
+	VMINPS      Y4, Y9, Y4
+	VFMADD213PS Y15, Y13, Y4
+	VPSLLD      $0x0f, Y3, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y3, Y0
+	VPADDD      Y14, Y0, Y0
+	VPSLLD      $0x0f, Y4, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y4, Y1
+	VPADDD      Y14, Y1, Y1
+	VPSRLD      $0x10, Y0, Y0
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVUPS     Y0, 32(DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VPMOVZXWD   80(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VPMOVZXWD   96(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VPMOVZXWD   112(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VFMADD213PS Y15, Y13, Y1
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VFMADD213PS Y15, Y13, Y2
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VFMADD213PS Y15, Y13, Y3
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y10, Y4
+	VMINPS      Y4, Y9, Y4
+	VFMADD213PS Y15, Y13, Y4
+
+longtailnarrow:
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -2510,7 +3354,7 @@ lanetail:
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -2523,9 +3367,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R9
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -2534,34 +3378,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 72(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R9
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R9
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R9
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 64(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
@@ -2580,7 +3424,7 @@ piece15:
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2601,9 +3445,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2616,9 +3460,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2627,25 +3471,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 128(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 128(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
@@ -2664,7 +3508,7 @@ piece20:
 	MOVQ  AX, 368(SP)
 	MOVQ  AX, 376(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2685,9 +3529,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2700,9 +3544,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2711,25 +3555,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 256(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 256(SP)(AX*1)
 
-piece25:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
@@ -2748,7 +3592,7 @@ piece25:
 	MOVQ  AX, 496(SP)
 	MOVQ  AX, 504(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2769,9 +3613,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 440(SP)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2784,9 +3628,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 408(SP)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2795,25 +3639,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 392(SP)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 384(SP)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 384(SP)(AX*1)
 
-piece30:
+piece40:
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      256(SP), Y1
@@ -2929,7 +3773,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -2942,9 +3786,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece31:
+piece41:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -2953,34 +3797,34 @@ piece31:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece32:
+piece42:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece43
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece33:
+piece43:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece34:
+piece44:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece35:
+piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -3089,7 +3933,7 @@ grouprare:
 	VADDPS       Y15, Y1, Y1
 	VMULPS       Y13, Y1, Y1
 	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -3125,7 +3969,7 @@ grouprare:
 	VADDPS       Y15, Y1, Y1
 	VMULPS       Y13, Y1, Y1
 	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -3157,7 +4001,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -3210,7 +4054,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+20(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
@@ -3263,7 +4107,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
@@ -3316,7 +4160,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y4
+	VMOVDQU      constantsAVX2<>+20(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y13, Y13
@@ -3378,7 +4222,7 @@ grouptailrare:
 	VADDPS    Y15, Y3, Y3
 
 grouptailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -3396,7 +4240,7 @@ grouptailrarenarrow:
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
@@ -3428,6 +4272,237 @@ groupmeetrare:
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXWD   (SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VPMOVZXWD   16(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VPMOVZXWD   32(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VPMOVZXWD   48(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VFMADD213PS Y15, Y13, Y1
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VFMADD213PS Y15, Y13, Y2
+	VPSLLD      $0x0f, Y1, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y1, Y0
+	VPADDD      Y14, Y0, Y0
+	VPSLLD      $0x0f, Y2, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y2, Y1
+	VPADDD      Y14, Y1, Y1
+	VPSRLD      $0x10, Y0, Y0
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVNTPS    Y0, (DI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VFMADD213PS Y15, Y13, Y3
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y10, Y4
+	VMINPS      Y4, Y9, Y4
+	VFMADD213PS Y15, Y13, Y4
+	VPSLLD      $0x0f, Y3, Y0
+	VPSRLD      $0x1f, Y0, Y0
+	VPADDD      Y0, Y3, Y0
+	VPADDD      Y14, Y0, Y0
+	VPSLLD      $0x0f, Y4, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y4, Y1
+	VPADDD      Y14, Y1, Y1
+	VPSRLD      $0x10, Y0, Y0
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y9, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y9, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VADDPS       Y15, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y14, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y0
+	VMINPS    Y0, Y9, Y0
+	VADDPS    Y15, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y15, Y0, Y0
+	CMPQ      R9, $+9
+	JLT       longtailrarenarrow
+	VPMOVZXWD 80(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y13, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y1
+	VMAXPS    Y1, Y10, Y1
+	VMINPS    Y1, Y9, Y1
+	VADDPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y15, Y1, Y1
+	CMPQ      R9, $+17
+	JLT       longtailrarenarrow
+	VPMOVZXWD 96(SP), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VDIVPS    Y13, Y2, Y2
+	VROUNDPS  $0x08, Y2, Y2
+	VMAXPS    Y2, Y10, Y2
+	VMINPS    Y2, Y9, Y2
+	VADDPS    Y15, Y2, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y15, Y2, Y2
+	CMPQ      R9, $+25
+	JLT       longtailrarenarrow
+	VPMOVZXWD 112(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VDIVPS    Y13, Y3, Y3
+	VROUNDPS  $0x08, Y3, Y3
+	VMAXPS    Y3, Y10, Y3
+	VMINPS    Y3, Y9, Y3
+	VADDPS    Y15, Y3, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y15, Y3, Y3
+
+longtailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y14, Y5, Y5
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y14, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y14, Y1, Y1
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -3546,7 +4621,7 @@ short2rare:
 	VADDPS       Y15, Y1, Y1
 	VMULPS       Y13, Y1, Y1
 	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -3582,7 +4657,7 @@ short2rare:
 	VADDPS       Y15, Y1, Y1
 	VMULPS       Y12, Y1, Y1
 	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -3637,7 +4712,7 @@ lanerare:
 	VADDPS       Y15, Y1, Y1
 	VMULPS       Y2, Y1, Y1
 	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -3689,7 +4764,7 @@ lanerare:
 	VADDPS       Y15, Y1, Y1
 	VMULPS       Y2, Y1, Y1
 	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
@@ -3786,7 +4861,7 @@ lanetailrare:
 	VADDPS       Y15, Y3, Y3
 
 lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
@@ -3804,7 +4879,7 @@ lanetailrarenarrow:
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
@@ -5222,7 +6297,7 @@ grouprare:
 	VMULPS       Y13, Y1, Y1
 	VADDPS       Y12, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
 	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y0, Y4
@@ -5263,7 +6338,7 @@ grouprare:
 	VMULPS       Y13, Y1, Y1
 	VADDPS       Y12, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
 	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y0, Y4
@@ -5288,7 +6363,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -5326,7 +6401,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -5364,7 +6439,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+8(SB), Y5
+	VMOVDQU      constantsAVX2<>+20(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -5402,7 +6477,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+8(SB), Y7
+	VMOVDQU      constantsAVX2<>+20(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
@@ -5473,7 +6548,7 @@ grouptailrare:
 
 grouptailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPSLLD       $0x0f, Y0, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y0, Y6
@@ -5492,7 +6567,7 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y2, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y2, Y4
@@ -5657,7 +6732,7 @@ short2rare:
 	VMULPS       Y13, Y1, Y1
 	VADDPS       Y11, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
 	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y0, Y4
@@ -5698,7 +6773,7 @@ short2rare:
 	VMULPS       Y12, Y1, Y1
 	VADDPS       Y10, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
 	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y0, Y4
@@ -5746,7 +6821,7 @@ lanerare:
 	VMULPS       Y2, Y1, Y1
 	VADDPS       Y3, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
 	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y0, Y4
@@ -5791,7 +6866,7 @@ lanerare:
 	VMULPS       Y2, Y1, Y1
 	VADDPS       Y3, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
 	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y0, Y4
@@ -5873,7 +6948,7 @@ lanetailrare:
 
 lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPSLLD       $0x0f, Y0, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y0, Y6
@@ -5892,7 +6967,7 @@ lanetailrarenarrow:
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y2, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y2, Y4
@@ -5916,9 +6991,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·FakeQuantizeBytesBF16AVX2(SB), $416-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
-	// per group: Y11 scale, Y10 recip
-	// loaded at each use: table
+	// per call: Y15 ToFloat, Y14 ToFloat
+	// per group: Y13 scale, Y12 recip
+	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fff, table, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -5929,14 +7004,18 @@ TEXT ·FakeQuantizeBytesBF16AVX2(SB), $416-72
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
-	VXORPS       Y13, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -5948,8 +7027,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
@@ -5958,24 +7037,24 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -5985,54 +7064,56 @@ grouploop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6056,8 +7137,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	MOVQ R10, R12
@@ -6066,42 +7147,42 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y10, Y0
+	VMOVAPS      Y12, Y0
 	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y10, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y10, Y1
+	VMOVAPS      Y12, Y1
 	VPMOVZXWD    16(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y11, Y3, Y4
-	VFNMADD231PS Y10, Y4, Y3
-	VFMADD231PS  Y11, Y3, Y4
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y10, Y3
+	VMOVAPS      Y12, Y3
 	VPMOVZXWD    32(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y11, Y5, Y6
-	VFNMADD231PS Y10, Y6, Y5
-	VFMADD231PS  Y11, Y5, Y6
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y10, Y5
+	VMOVAPS      Y12, Y5
 	VPMOVZXWD    48(DX), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y11, Y7, Y8
-	VFNMADD231PS Y10, Y8, Y7
-	VFMADD231PS  Y11, Y7, Y8
+	VMULPS       Y13, Y7, Y8
+	VFNMADD231PS Y12, Y8, Y7
+	VFMADD231PS  Y13, Y7, Y8
 	VCMPPS       $0x03, Y4, Y2, Y7
 	VCMPPS       $0x03, Y8, Y6, Y9
 	VORPS        Y9, Y7, Y7
@@ -6111,54 +7192,60 @@ groupmeet3:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VFMADD213PS  Y13, Y7, Y0
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y1
-	VCMPPS       $0x00, Y4, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y4
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSLLD       $0x0f, Y9, Y4
 	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
+	VPADDD       Y4, Y9, Y4
+	VPADDD       Y1, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y2, Y9
+	VPADDD       Y1, Y9, Y9
 	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y4, Y4
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VCMPPS       $0x00, Y6, Y0, Y0
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y1
+	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCMPPS       $0x00, Y8, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y12, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y3
-	VPACKSSDW    Y2, Y7, Y7
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSWB    Y0, Y7, Y7
-	VPERMD       Y7, Y3, Y7
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y3, Y1, Y2
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y4
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y5, Y6, Y6
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y5, Y2, Y2
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y2
+	VPACKSSDW    Y0, Y7, Y7
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSWB    Y1, Y7, Y7
+	VPERMD       Y7, Y2, Y7
 	VPABSB       Y7, Y7
 	VMOVUPS      Y7, (SI)
 	ADDQ         $+64, DI
@@ -6196,8 +7283,8 @@ grouppieces:
 	MOVQ R10, R9
 
 grouppiece:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	XORL         AX, AX
 	MOVQ         AX, 96(SP)
 	MOVQ         AX, 104(SP)
@@ -6262,24 +7349,24 @@ piece4:
 piece5:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6289,68 +7376,70 @@ piece5:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y7
-	VFMADD231PS  Y11, Y2, Y7
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y13, Y2, Y7
 	VCMPPS       $0x00, Y3, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y8
-	VFMADD231PS  Y11, Y3, Y8
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y13, Y3, Y8
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VPSLLD    $0x0f, Y5, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y5, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y6, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y6, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y7, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y7, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y8, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y8, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, 32(SP)
-	VMOVUPS   constantsAVX2<>+40(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
 
 grouptailback:
 	TESTQ $0x00000010, R9
@@ -6475,6 +7564,381 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece20:
+	VPMOVZXWD   96(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VPMOVZXWD   112(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VPMOVZXWD   128(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VPMOVZXWD   144(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VXORPS      Y5, Y5, Y5
+	VFMADD231PS Y13, Y0, Y5
+	VCMPPS      $0x00, Y1, Y0, Y0
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VXORPS      Y6, Y6, Y6
+	VFMADD231PS Y13, Y1, Y6
+	VCMPPS      $0x00, Y2, Y1, Y1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y13, Y2, Y7
+	VCMPPS      $0x00, Y3, Y2, Y2
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VXORPS      Y8, Y8, Y8
+	VFMADD231PS Y13, Y3, Y8
+	VCMPPS      $0x00, Y4, Y3, Y3
+
+longtailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece30:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*1), SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -6483,30 +7947,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6516,54 +7980,56 @@ short2loop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y3, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y12, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6633,54 +8099,60 @@ laneloop:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y3, Y0, Y1
 	VCMPPS       $0x00, Y2, Y0, Y0
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
+	VMAXPS       Y4, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y5, Y2, Y3
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y4, Y1, Y1
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCMPPS       $0x00, Y4, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y12, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y7, Y1, Y3
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y9, Y4, Y5
+	VCMPPS       $0x00, Y8, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPSLLD       $0x0f, Y3, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y3, Y7
+	VPADDD       Y6, Y7, Y7
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y12, Y3, Y3
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y6, Y3, Y3
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VCMPPS       $0x00, Y6, Y2, Y2
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y3, Y9
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y9, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y9, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
+	VPACKUSDW    Y3, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y3, Y0
 	VPABSB       Y0, Y0
 	VMOVUPS      Y0, (SI)
 
@@ -6707,7 +8179,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -6720,9 +8192,9 @@ lanetail:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece16:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -6731,34 +8203,34 @@ piece16:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece17:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece18:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece19:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
 	MOVW  CX, 96(SP)(AX*1)
 
-piece20:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
@@ -6777,7 +8249,7 @@ piece20:
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -6798,9 +8270,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece21:
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -6813,9 +8285,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece22:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -6824,25 +8296,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece23:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
-piece24:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 160(SP)(AX*1)
 
-piece25:
+piece40:
 	XORL  AX, AX
 	MOVQ  AX, 288(SP)
 	MOVQ  AX, 296(SP)
@@ -6861,7 +8333,7 @@ piece25:
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -6882,9 +8354,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece26:
+piece41:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -6897,9 +8369,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece27:
+piece42:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece43
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -6908,25 +8380,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece28:
+piece43:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
-piece29:
+piece44:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 288(SP)(AX*1)
 
-piece30:
+piece45:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      288(SP), Y1
@@ -6964,68 +8436,74 @@ piece30:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y3, Y0, Y1
 	VCMPPS       $0x00, Y2, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCMPPS       $0x00, Y4, Y1, Y1
+	VMAXPS       Y4, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y5, Y2, Y3
+	VCMPPS       $0x00, Y4, Y2, Y2
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VCMPPS       $0x00, Y6, Y2, Y2
+	VMAXPS       Y6, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y7, Y4, Y5
+	VCMPPS       $0x00, Y6, Y4, Y4
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y4, Y9
-	VCMPPS       $0x00, Y8, Y4, Y4
+	VMAXPS       Y8, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y9, Y6, Y7
+	VCMPPS       $0x00, Y8, Y6, Y6
 
 lanetailnarrow:
-	VPSLLD    $0x0f, Y3, Y6
-	VPSRLD    $0x1f, Y6, Y6
-	VPADDD    Y6, Y3, Y6
-	VPADDD    Y12, Y6, Y6
-	VPSLLD    $0x0f, Y5, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y5, Y3
-	VPADDD    Y12, Y3, Y3
-	VPSRLD    $0x10, Y6, Y6
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y6, Y6
-	VPERMQ    $0xd8, Y6, Y6
-	VMOVUPS   Y6, (SP)
-	VPSLLD    $0x0f, Y7, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y7, Y3
-	VPADDD    Y12, Y3, Y3
-	VPSLLD    $0x0f, Y9, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y9, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y3, Y3
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y3, Y3
-	VPERMQ    $0xd8, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	VMOVUPS   constantsAVX2<>+40(SB), Y3
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y3, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPSLLD       $0x0f, Y1, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y1, Y9
+	VPADDD       Y8, Y9, Y9
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y8, Y1, Y1
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y1, Y3, Y3
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y1, Y5, Y5
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
+	VMOVUPS      constantsAVX2<>+52(SB), Y1
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSWB    Y4, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece46
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -7038,9 +8516,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece31:
+piece46:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece47
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -7049,36 +8527,36 @@ piece31:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece32:
+piece47:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece48
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece33:
+piece48:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece49
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece34:
+piece49:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece50
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece35:
+piece50:
 	TESTQ $0x00000010, R9
-	JEQ   piece36
+	JEQ   piece51
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	MOVQ  64(SP)(AX*1), CX
@@ -7086,39 +8564,39 @@ piece35:
 	MOVQ  72(SP)(AX*1), CX
 	MOVQ  CX, 8(SI)(AX*1)
 
-piece36:
+piece51:
 	TESTQ $0x00000008, R9
-	JEQ   piece37
+	JEQ   piece52
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  64(SP)(AX*1), CX
 	MOVQ  CX, (SI)(AX*1)
 
-piece37:
+piece52:
 	TESTQ $0x00000004, R9
-	JEQ   piece38
+	JEQ   piece53
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  64(SP)(AX*1), CX
 	MOVL  CX, (SI)(AX*1)
 
-piece38:
+piece53:
 	TESTQ $0x00000002, R9
-	JEQ   piece39
+	JEQ   piece54
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  64(SP)(AX*1), CX
 	MOVW  CX, (SI)(AX*1)
 
-piece39:
+piece54:
 	TESTQ $0x00000001, R9
-	JEQ   piece40
+	JEQ   piece55
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  64(SP)(AX*1), CL
 	MOVB  CL, (SI)(AX*1)
 
-piece40:
+piece55:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -7135,24 +8613,24 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7162,54 +8640,56 @@ groupstream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -7227,83 +8707,94 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y13, Y2, Y2
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
-	VADDPS       Y13, Y4, Y4
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    48(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y11, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y13, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y13, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSWB    Y4, Y1, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -7314,12 +8805,12 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -7338,8 +8829,8 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -7347,12 +8838,12 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y13, Y13
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBLENDVPS    Y1, Y3, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -7371,8 +8862,8 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -7380,12 +8871,12 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+8(SB), Y5
+	VMOVDQU      constantsAVX2<>+20(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y13, Y13
 	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBLENDVPS    Y3, Y5, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -7404,8 +8895,8 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -7413,12 +8904,12 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+8(SB), Y7
+	VMOVDQU      constantsAVX2<>+20(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
+	VBLENDVPS    Y5, Y7, Y13, Y13
 	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y10, Y10
+	VBLENDVPS    Y5, Y7, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -7430,88 +8921,99 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD 96(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y1
 	VMINPS    Y1, Y14, Y1
-	VADDPS    Y13, Y1, Y2
-	VMULPS    Y11, Y2, Y2
-	VADDPS    Y13, Y2, Y2
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y2
 	VCMPPS    $0x00, Y0, Y1, Y1
 	CMPQ      R9, $+9
 	JLT       grouptailrarenarrow
 	VPMOVZXWD 112(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y3
 	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y4
-	VMULPS    Y11, Y4, Y4
-	VADDPS    Y13, Y4, Y4
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y4
 	VCMPPS    $0x00, Y0, Y3, Y3
 	CMPQ      R9, $+17
 	JLT       grouptailrarenarrow
 	VPMOVZXWD 128(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y5
 	VMINPS    Y5, Y14, Y5
-	VADDPS    Y13, Y5, Y6
-	VMULPS    Y11, Y6, Y6
-	VADDPS    Y13, Y6, Y6
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y13, Y6, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y6
 	VCMPPS    $0x00, Y0, Y5, Y5
 	CMPQ      R9, $+25
 	JLT       grouptailrarenarrow
 	VPMOVZXWD 144(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y7
 	VMINPS    Y7, Y14, Y7
-	VADDPS    Y13, Y7, Y8
-	VMULPS    Y11, Y8, Y8
-	VADDPS    Y13, Y8, Y8
+	VXORPS    Y8, Y8, Y8
+	VADDPS    Y8, Y7, Y8
+	VMULPS    Y13, Y8, Y8
+	VXORPS    Y9, Y9, Y9
+	VADDPS    Y9, Y8, Y8
 	VCMPPS    $0x00, Y0, Y7, Y7
 
 grouptailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y2, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y2, Y9
-	VPADDD       Y12, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y9, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y4, Y9
-	VPADDD       Y12, Y9, Y9
+	VBLENDVPS    Y2, Y10, Y9, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y9, Y0, Y4
+	VBLENDVPS    Y4, Y10, Y9, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y0, Y6
-	VPSLLD       $0x0f, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
-	VPADDD       Y12, Y2, Y2
+	VBLENDVPS    Y6, Y4, Y2, Y6
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y2, Y0, Y8
+	VBLENDVPS    Y8, Y4, Y2, Y8
 	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y7, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
@@ -7530,32 +9032,323 @@ groupmeetrare:
 	ADDQ $+32, R13
 	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y13, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y13, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R9, $+9
+	JLT       longtailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R9, $+17
+	JLT       longtailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y13, Y6, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y6
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R9, $+25
+	JLT       longtailrarenarrow
+	VPMOVZXWD 144(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y7
+	VMINPS    Y7, Y14, Y7
+	VXORPS    Y8, Y8, Y8
+	VADDPS    Y8, Y7, Y8
+	VMULPS    Y13, Y8, Y8
+	VXORPS    Y9, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VCMPPS    $0x00, Y0, Y7, Y7
+
+longtailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y10, Y9, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y10, Y9, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y4, Y2, Y6
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y4, Y2, Y8
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, 64(SP)
+	JMP          longtailback
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7565,54 +9358,56 @@ short2stream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y3, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y12, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -7632,83 +9427,94 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y13, Y2, Y2
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
-	VADDPS       Y13, Y4, Y4
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y10, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y10, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    48(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y10, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y10, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y12, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSWB    Y4, Y1, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -7722,9 +9528,11 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y3
 	VMULPS       Y1, Y3, Y3
-	VADDPS       Y13, Y3, Y3
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y3, Y3
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -7733,71 +9541,80 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
 	VMULPS       Y1, Y5, Y5
-	VADDPS       Y13, Y5, Y5
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y0, Y3
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y12, Y1, Y1
+	VBLENDVPS    Y3, Y6, Y1, Y3
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y1, Y0, Y5
+	VBLENDVPS    Y5, Y6, Y1, Y5
 	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(BX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y3, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VPMOVZXWD    48(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      96(BX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VADDPS       Y13, Y7, Y8
-	VMULPS       Y3, Y8, Y8
-	VADDPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y6, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y1, Y0, Y6
-	VPSLLD       $0x0f, Y8, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y8, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y1, Y0, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y5, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y7
+	VMULPS       Y1, Y7, Y7
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y7, Y7
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y5, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y5, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y8, Y1, Y5
+	VPSLLD       $0x0f, Y7, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y7, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y8, Y1, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y7, Y5, Y5
-	VPACKSSWB    Y5, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, (SI)
@@ -7811,9 +9628,11 @@ lanetailrare:
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y2
 	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y3
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y3
 	VMULPS    Y1, Y3, Y3
-	VADDPS    Y13, Y3, Y3
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y3, Y3
 	VCMPPS    $0x00, Y0, Y2, Y2
 	CMPQ      R9, $+9
 	JLT       lanetailrarenarrow
@@ -7824,9 +9643,11 @@ lanetailrare:
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y4
 	VMINPS    Y4, Y14, Y4
-	VADDPS    Y13, Y4, Y5
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
 	VMULPS    Y1, Y5, Y5
-	VADDPS    Y13, Y5, Y5
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y5, Y5
 	VCMPPS    $0x00, Y0, Y4, Y4
 	CMPQ      R9, $+17
 	JLT       lanetailrarenarrow
@@ -7837,9 +9658,11 @@ lanetailrare:
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y6
 	VMINPS    Y6, Y14, Y6
-	VADDPS    Y13, Y6, Y7
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y7
 	VMULPS    Y1, Y7, Y7
-	VADDPS    Y13, Y7, Y7
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y7, Y7
 	VCMPPS    $0x00, Y0, Y6, Y6
 	CMPQ      R9, $+25
 	JLT       lanetailrarenarrow
@@ -7850,48 +9673,53 @@ lanetailrare:
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y8
 	VMINPS    Y8, Y14, Y8
-	VADDPS    Y13, Y8, Y9
+	VXORPS    Y9, Y9, Y9
+	VADDPS    Y9, Y8, Y9
 	VMULPS    Y1, Y9, Y9
-	VADDPS    Y13, Y9, Y9
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y9, Y9
 	VCMPPS    $0x00, Y0, Y8, Y8
 
 lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y3, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y3, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y0, Y3
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y12, Y1, Y1
+	VBLENDVPS    Y3, Y10, Y1, Y3
+	VPSLLD       $0x0f, Y5, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y5, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y1, Y0, Y5
+	VBLENDVPS    Y5, Y10, Y1, Y5
 	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (SP)
-	VPSLLD       $0x0f, Y7, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y7, Y1
-	VPADDD       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y7, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y7, Y3
+	VPADDD       Y0, Y3, Y3
 	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y1, Y0, Y7
-	VPSLLD       $0x0f, Y9, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y9, Y1
-	VPADDD       Y12, Y1, Y1
+	VBLENDVPS    Y7, Y3, Y1, Y7
+	VPSLLD       $0x0f, Y9, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y9, Y3
+	VPADDD       Y0, Y3, Y3
 	VCMPPS       $0x07, Y9, Y9, Y9
-	VBLENDVPS    Y9, Y1, Y0, Y9
+	VBLENDVPS    Y9, Y3, Y1, Y9
 	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y9, Y9
 	VPACKUSDW    Y9, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSWB    Y6, Y2, Y2
@@ -7902,25 +9730,30 @@ lanetailrarenarrow:
 
 // func FakeQuantizeZeroPointBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $1056-80
+TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $928-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
-	// loaded at each use: recip, least, most, 0x7fff, table, 0x7fc00000
+	// per call: nothing
+	// per group: Y15 scale, Y0 ISub, Y0 ISub, Y14 ToFloat, Y13 ToFloat
+	// loaded at each use: recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fff, table, 0x7fc00000
 	// vector registers in use at once: 16
-	MOVQ   y+0(FP), DI
-	MOVQ   mask+8(FP), SI
-	MOVQ   x+16(FP), DX
-	MOVQ   scale+24(FP), BX
-	MOVQ   recip+32(FP), R8
-	MOVQ   zeroPoint+40(FP), R9
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+56(FP), R11
-	MOVQ   length+64(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
+	MOVQ  y+0(FP), DI
+	MOVQ  mask+8(FP), SI
+	MOVQ  x+16(FP), DX
+	MOVQ  scale+24(FP), BX
+	MOVQ  recip+32(FP), R8
+	MOVQ  zeroPoint+40(FP), R9
+	MOVQ  groups+56(FP), R11
+	MOVQ  length+64(FP), R12
+	CMPQ  R12, $+1
+	JEQ   lanes
+	CMPQ  R12, $+16
+	JEQ   short2
+	CMPQ  R12, $+256
+	JLT   groups
+	TESTQ $0x0000001f, R12
+	JEQ   longs
+	CMPQ  R11, $+1
+	JEQ   longs
 
 groups:
 	MOVQ  R12, R10
@@ -7932,14 +9765,15 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y15
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
+	VCVTDQ2PS    Y0, Y14
 	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y13
 	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
@@ -7950,28 +9784,28 @@ grouploop:
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
+	VFNMADD231PS Y15, Y1, Y0
 	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
+	VFNMADD231PS Y15, Y2, Y0
 	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y3
 	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
+	VFNMADD231PS Y15, Y3, Y0
 	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y4
 	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
+	VFNMADD231PS Y15, Y4, Y0
 	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -7981,16 +9815,16 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
+	VMAXPS       Y1, Y14, Y0
+	VMINPS       Y0, Y13, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y1, Y6
+	VMAXPS       Y2, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPSLLD       $0x0f, Y5, Y7
@@ -8007,16 +9841,16 @@ grouploop:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y2, Y5
+	VMAXPS       Y3, Y14, Y2
+	VMINPS       Y2, Y13, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y3, Y6
+	VMAXPS       Y4, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPSLLD       $0x0f, Y5, Y7
@@ -8032,7 +9866,7 @@ grouploop:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8056,15 +9890,16 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (BX), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
+	VCVTDQ2PS    Y0, Y12
 
 groupmeet:
 	MOVQ R11, R13
@@ -8073,123 +9908,123 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 544(SP)
-	VMOVUPS      Y12, 800(SP)
-	VMOVUPS      Y11, 928(SP)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
+	VMOVUPS      Y14, 544(SP)
+	VMOVUPS      Y13, 800(SP)
+	VMOVAPS      Y12, Y0
+	VPMOVZXWD    (DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y15, Y1, Y2
+	VFNMADD231PS Y14, Y2, Y1
+	VFMADD231PS  Y15, Y1, Y2
 	SUBQ         $+8, R11
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 576(SP)
-	VMOVUPS      Y12, 832(SP)
-	VMOVUPS      Y11, 960(SP)
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
+	VMOVUPS      Y14, 576(SP)
+	VMOVUPS      Y13, 832(SP)
+	VMOVAPS      Y12, Y1
+	VPMOVZXWD    16(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y15, Y3, Y4
+	VFNMADD231PS Y14, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
 	SUBQ         $+8, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 608(SP)
-	VMOVUPS      Y12, 864(SP)
-	VMOVUPS      Y11, 992(SP)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
+	VMOVUPS      Y14, 608(SP)
+	VMOVUPS      Y13, 864(SP)
+	VMOVAPS      Y12, Y3
+	VPMOVZXWD    32(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y15, Y5, Y6
+	VFNMADD231PS Y14, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
 	SUBQ         $+8, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 640(SP)
-	VMOVUPS      Y12, 896(SP)
-	VMOVUPS      Y11, 1024(SP)
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
+	VMOVUPS      Y14, 640(SP)
+	VMOVUPS      Y13, 896(SP)
+	VMOVAPS      Y12, Y5
+	VPMOVZXWD    48(DX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMULPS       Y15, Y7, Y8
+	VFNMADD231PS Y14, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      800(SP), Y0
-	VMAXPS       Y1, Y0, Y0
-	VMOVUPS      928(SP), Y5
-	VMINPS       Y0, Y5, Y0
-	VMOVUPS      544(SP), Y5
-	VFMADD213PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      832(SP), Y1
-	VMAXPS       Y2, Y1, Y1
-	VMOVUPS      960(SP), Y6
-	VMINPS       Y1, Y6, Y1
-	VMOVUPS      576(SP), Y6
-	VFMADD213PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      864(SP), Y2
-	VMAXPS       Y3, Y2, Y2
-	VMOVUPS      992(SP), Y5
-	VMINPS       Y2, Y5, Y2
-	VMOVUPS      608(SP), Y5
-	VFMADD213PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMOVUPS      800(SP), Y7
+	VMAXPS       Y2, Y7, Y7
+	VMINPS       Y7, Y0, Y7
+	VMOVUPS      544(SP), Y0
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
+	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      896(SP), Y3
-	VMAXPS       Y4, Y3, Y3
-	VMOVUPS      1024(SP), Y6
-	VMINPS       Y3, Y6, Y3
-	VMOVUPS      640(SP), Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      832(SP), Y0
+	VMAXPS       Y4, Y0, Y0
+	VMINPS       Y0, Y1, Y0
+	VMOVUPS      576(SP), Y1
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSLLD       $0x0f, Y9, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y9, Y4
+	VPADDD       Y1, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y2, Y9
+	VPADDD       Y1, Y9, Y9
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMOVUPS      864(SP), Y1
+	VMAXPS       Y6, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+	VMOVUPS      608(SP), Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y2, Y1, Y3
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMOVUPS      896(SP), Y2
+	VMAXPS       Y8, Y2, Y2
+	VMINPS       Y2, Y5, Y2
+	VMOVUPS      640(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VCMPPS       $0x00, Y8, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y4, Y3, Y3
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y3
+	VPACKSSDW    Y0, Y7, Y7
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y7, Y7
+	VPERMD       Y7, Y3, Y7
+	VPABSB       Y7, Y7
+	VMOVUPS      Y7, (SI)
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
@@ -8202,14 +10037,13 @@ groupmeet3:
 	JLT          groupmeet
 
 groupmet:
-	VXORPS Y15, Y15, Y15
-	CMPQ   R11, $+1
-	JLT    groupnext
-	CMPQ   R10, $+32
-	JLT    grouptail
-	CMPQ   R11, $+32
-	JLT    groupmeet
-	JMP    groupbegin
+	CMPQ R11, $+1
+	JLT  groupnext
+	CMPQ R10, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  groupmeet
+	JMP  groupbegin
 
 groupnext:
 	TESTQ R10, R10
@@ -8235,14 +10069,15 @@ grouppieces:
 	MOVQ R11, R10
 
 grouppiece:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y15
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
+	VCVTDQ2PS    Y0, Y14
 	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y13
 	XORL         AX, AX
 	MOVQ         AX, 96(SP)
 	MOVQ         AX, 104(SP)
@@ -8309,28 +10144,28 @@ piece5:
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
+	VFNMADD231PS Y15, Y1, Y0
 	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
+	VFNMADD231PS Y15, Y2, Y0
 	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y3
 	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
+	VFNMADD231PS Y15, Y3, Y0
 	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y4
 	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
+	VFNMADD231PS Y15, Y4, Y0
 	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -8340,34 +10175,34 @@ piece5:
 	TESTL        AX, AX
 	JNE          grouptailrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
+	VMAXPS       Y1, Y14, Y0
+	VMINPS       Y0, Y13, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	CMPQ         R10, $+9
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y1, Y6
+	VMAXPS       Y2, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R10, $+17
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVAPS      Y15, Y7
-	VFMADD231PS  Y14, Y2, Y7
+	VMAXPS       Y3, Y14, Y2
+	VMINPS       Y2, Y13, Y2
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y15, Y2, Y7
 	VCMPPS       $0x00, Y3, Y2, Y2
 	CMPQ         R10, $+25
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVAPS      Y15, Y8
-	VFMADD231PS  Y14, Y3, Y8
+	VMAXPS       Y4, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y15, Y3, Y8
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
@@ -8399,7 +10234,7 @@ grouptailnarrow:
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8531,75 +10366,65 @@ groupdone:
 	VZEROUPPER
 	RET
 
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+longs:
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSUBD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VFNMADD231PS Y15, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y14, Y0, Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
 	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y11
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMADD231PS  Y14, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMADD231PS  Y14, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          short2rare
+	JNE          longrare
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y12, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
+	VMINPS       Y0, Y11, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y1, Y6
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPSLLD       $0x0f, Y5, Y7
@@ -8616,16 +10441,16 @@ short2loop:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMAXPS       Y3, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y9, Y3
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y13, Y3, Y6
+	VMAXPS       Y4, Y12, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPSLLD       $0x0f, Y5, Y7
@@ -8641,7 +10466,403 @@ short2loop:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R10, R10
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece16
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R10
+	JEQ   piece17
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R10
+	JEQ   piece18
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R10
+	JEQ   piece19
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R10
+	JEQ   piece20
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece20:
+	VPMOVZXWD   96(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y13, Y0, Y1
+	VFMADD231PS Y14, Y0, Y1
+	VPMOVZXWD   112(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y13, Y0, Y2
+	VFMADD231PS Y14, Y0, Y2
+	VPMOVZXWD   128(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y13, Y0, Y3
+	VFMADD231PS Y14, Y0, Y3
+	VPMOVZXWD   144(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y13, Y0, Y4
+	VFMADD231PS Y14, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y12, Y0
+	VMINPS      Y0, Y11, Y0
+	VXORPS      Y5, Y5, Y5
+	VFMADD231PS Y15, Y0, Y5
+	VCMPPS      $0x00, Y1, Y0, Y0
+	CMPQ        R10, $+9
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y12, Y1
+	VMINPS      Y1, Y11, Y1
+	VXORPS      Y6, Y6, Y6
+	VFMADD231PS Y15, Y1, Y6
+	VCMPPS      $0x00, Y2, Y1, Y1
+	CMPQ        R10, $+17
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y12, Y2
+	VMINPS      Y2, Y11, Y2
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y15, Y2, Y7
+	VCMPPS      $0x00, Y3, Y2, Y2
+	CMPQ        R10, $+25
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y12, Y3
+	VMINPS      Y3, Y11, Y3
+	VXORPS      Y8, Y8, Y8
+	VFMADD231PS Y15, Y3, Y8
+	VCMPPS      $0x00, Y4, Y3, Y3
+
+longtailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
+
+longtailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece21
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R10
+	JEQ   piece22
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R10
+	JEQ   piece23
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R10
+	JEQ   piece24
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R10
+	JEQ   piece25
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+	TESTQ $0x00000010, R10
+	JEQ   piece26
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R10
+	JEQ   piece27
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R10
+	JEQ   piece28
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R10
+	JEQ   piece29
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R10
+	JEQ   piece30
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece30:
+	LEAQ (DI)(R10*2), DI
+	LEAQ (SI)(R10*1), SI
+	LEAQ (DX)(R10*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   longs
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R11, $+2
+	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS 4(BX), Y14
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS 4(R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y15, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y15, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y11, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y12, Y2
+	VMINPS       Y2, Y10, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y14, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y12, Y3
+	VMINPS       Y3, Y10, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y14, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8719,76 +10940,80 @@ laneloop:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
 	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y15, Y1, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y3, Y1, Y0
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VMOVUPS      32(R9), Y0
-	VBROADCASTSS least+48(FP), Y2
-	VPSUBD       Y0, Y2, Y2
+	VMOVUPS      32(R9), Y2
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y2, Y3, Y3
 	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y2, Y2
+	VPSUBD       Y2, Y10, Y10
+	VCVTDQ2PS    Y3, Y3
 	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VMAXPS       Y4, Y3, Y3
+	VMINPS       Y3, Y10, Y3
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y5, Y3, Y2
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
 	VMOVUPS      64(R9), Y0
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y0, Y3, Y3
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y0, Y2, Y2
 	VBROADCASTSS most+52(FP), Y4
 	VPSUBD       Y0, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
 	VCVTDQ2PS    Y4, Y4
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VFMADD213PS  Y15, Y3, Y7
-	VCMPPS       $0x00, Y6, Y3, Y3
-	VMOVUPS      96(R9), Y0
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y0, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
+	VMAXPS       Y6, Y2, Y2
+	VMINPS       Y2, Y4, Y2
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y7, Y2, Y0
+	VCMPPS       $0x00, Y6, Y2, Y2
+	VMOVUPS      96(R9), Y4
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y4, Y6, Y6
 	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VFMADD213PS  Y15, Y4, Y9
-	VCMPPS       $0x00, Y8, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSLLD       $0x0f, Y9, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y9, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
+	VMAXPS       Y8, Y5, Y5
+	VMINPS       Y5, Y6, Y5
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y9, Y5, Y4
+	VCMPPS       $0x00, Y8, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y4, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y4, Y0
+	VPADDD       Y6, Y0, Y0
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -8817,7 +11042,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece16
+	JEQ   piece31
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -8830,9 +11055,9 @@ lanetail:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece16:
+piece31:
 	TESTQ $0x00000008, R10
-	JEQ   piece17
+	JEQ   piece32
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -8841,34 +11066,34 @@ piece16:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece17:
+piece32:
 	TESTQ $0x00000004, R10
-	JEQ   piece18
+	JEQ   piece33
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece18:
+piece33:
 	TESTQ $0x00000002, R10
-	JEQ   piece19
+	JEQ   piece34
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece19:
+piece34:
 	TESTQ $0x00000001, R10
-	JEQ   piece20
+	JEQ   piece35
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
 	MOVW  CX, 96(SP)(AX*1)
 
-piece20:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
@@ -8887,7 +11112,7 @@ piece20:
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece21
+	JEQ   piece36
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -8908,9 +11133,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece21:
+piece36:
 	TESTQ $0x00000008, R10
-	JEQ   piece22
+	JEQ   piece37
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -8923,9 +11148,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece22:
+piece37:
 	TESTQ $0x00000004, R10
-	JEQ   piece23
+	JEQ   piece38
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -8934,25 +11159,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece23:
+piece38:
 	TESTQ $0x00000002, R10
-	JEQ   piece24
+	JEQ   piece39
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
-piece24:
+piece39:
 	TESTQ $0x00000001, R10
-	JEQ   piece25
+	JEQ   piece40
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 160(SP)(AX*1)
 
-piece25:
+piece40:
 	XORL  AX, AX
 	MOVQ  AX, 288(SP)
 	MOVQ  AX, 296(SP)
@@ -8971,7 +11196,7 @@ piece25:
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece26
+	JEQ   piece41
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -8992,9 +11217,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece26:
+piece41:
 	TESTQ $0x00000008, R10
-	JEQ   piece27
+	JEQ   piece42
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -9007,9 +11232,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece27:
+piece42:
 	TESTQ $0x00000004, R10
-	JEQ   piece28
+	JEQ   piece43
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -9018,25 +11243,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece28:
+piece43:
 	TESTQ $0x00000002, R10
-	JEQ   piece29
+	JEQ   piece44
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
-piece29:
+piece44:
 	TESTQ $0x00000001, R10
-	JEQ   piece30
+	JEQ   piece45
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 288(SP)(AX*1)
 
-piece30:
+piece45:
 	XORL  AX, AX
 	MOVQ  AX, 416(SP)
 	MOVQ  AX, 424(SP)
@@ -9055,7 +11280,7 @@ piece30:
 	MOVQ  AX, 528(SP)
 	MOVQ  AX, 536(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece31
+	JEQ   piece46
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -9076,9 +11301,9 @@ piece30:
 	MOVQ  56(R9)(AX*1), CX
 	MOVQ  CX, 472(SP)(AX*1)
 
-piece31:
+piece46:
 	TESTQ $0x00000008, R10
-	JEQ   piece32
+	JEQ   piece47
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -9091,9 +11316,9 @@ piece31:
 	MOVQ  24(R9)(AX*1), CX
 	MOVQ  CX, 440(SP)(AX*1)
 
-piece32:
+piece47:
 	TESTQ $0x00000004, R10
-	JEQ   piece33
+	JEQ   piece48
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -9102,25 +11327,25 @@ piece32:
 	MOVQ  8(R9)(AX*1), CX
 	MOVQ  CX, 424(SP)(AX*1)
 
-piece33:
+piece48:
 	TESTQ $0x00000002, R10
-	JEQ   piece34
+	JEQ   piece49
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
 	MOVQ  CX, 416(SP)(AX*1)
 
-piece34:
+piece49:
 	TESTQ $0x00000001, R10
-	JEQ   piece35
+	JEQ   piece50
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
 	MOVL  CX, 416(SP)(AX*1)
 
-piece35:
+piece50:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      288(SP), Y1
@@ -9165,91 +11390,95 @@ piece35:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
 	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y15, Y1, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y3, Y1, Y0
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R10, $+9
 	JLT          lanetailnarrow
-	VMOVUPS      448(SP), Y0
-	VBROADCASTSS least+48(FP), Y2
-	VPSUBD       Y0, Y2, Y2
+	VMOVUPS      448(SP), Y2
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y2, Y3, Y3
 	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y2, Y2
+	VPSUBD       Y2, Y10, Y10
+	VCVTDQ2PS    Y3, Y3
 	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y4, Y2, Y2
+	VMAXPS       Y4, Y3, Y3
+	VMINPS       Y3, Y10, Y3
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y5, Y3, Y2
+	VCMPPS       $0x00, Y4, Y3, Y3
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
-	VMOVUPS      480(SP), Y0
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y0, Y4, Y4
+	VMOVUPS      480(SP), Y4
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y4, Y5, Y5
 	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y4, Y4
+	VPSUBD       Y4, Y10, Y10
+	VCVTDQ2PS    Y5, Y5
 	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y4, Y4
-	VMINPS       Y4, Y10, Y4
-	VFMADD213PS  Y15, Y4, Y7
-	VCMPPS       $0x00, Y6, Y4, Y4
+	VMAXPS       Y6, Y5, Y5
+	VMINPS       Y5, Y10, Y5
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y7, Y5, Y4
+	VCMPPS       $0x00, Y6, Y5, Y5
 	CMPQ         R10, $+25
 	JLT          lanetailnarrow
-	VMOVUPS      512(SP), Y0
-	VBROADCASTSS least+48(FP), Y6
-	VPSUBD       Y0, Y6, Y6
+	VMOVUPS      512(SP), Y6
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y6, Y7, Y7
 	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y6, Y6
+	VPSUBD       Y6, Y10, Y10
+	VCVTDQ2PS    Y7, Y7
 	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y6, Y6
-	VMINPS       Y6, Y10, Y6
-	VFMADD213PS  Y15, Y6, Y9
-	VCMPPS       $0x00, Y8, Y6, Y6
+	VMAXPS       Y8, Y7, Y7
+	VMINPS       Y7, Y10, Y7
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y9, Y7, Y6
+	VCMPPS       $0x00, Y8, Y7, Y7
 
 lanetailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPSLLD       $0x0f, Y0, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y0, Y9
+	VPADDD       Y8, Y9, Y9
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y8, Y0, Y0
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       Y0, Y8, Y8
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y8, Y8
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y7, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y7, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSLLD       $0x0f, Y9, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y9, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSWB    Y4, Y1, Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R10
-	JEQ   piece36
+	JEQ   piece51
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -9262,9 +11491,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece36:
+piece51:
 	TESTQ $0x00000008, R10
-	JEQ   piece37
+	JEQ   piece52
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -9273,36 +11502,36 @@ piece36:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece37:
+piece52:
 	TESTQ $0x00000004, R10
-	JEQ   piece38
+	JEQ   piece53
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece38:
+piece53:
 	TESTQ $0x00000002, R10
-	JEQ   piece39
+	JEQ   piece54
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece39:
+piece54:
 	TESTQ $0x00000001, R10
-	JEQ   piece40
+	JEQ   piece55
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece40:
+piece55:
 	TESTQ $0x00000010, R10
-	JEQ   piece41
+	JEQ   piece56
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	MOVQ  64(SP)(AX*1), CX
@@ -9310,39 +11539,39 @@ piece40:
 	MOVQ  72(SP)(AX*1), CX
 	MOVQ  CX, 8(SI)(AX*1)
 
-piece41:
+piece56:
 	TESTQ $0x00000008, R10
-	JEQ   piece42
+	JEQ   piece57
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	MOVQ  64(SP)(AX*1), CX
 	MOVQ  CX, (SI)(AX*1)
 
-piece42:
+piece57:
 	TESTQ $0x00000004, R10
-	JEQ   piece43
+	JEQ   piece58
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	MOVL  64(SP)(AX*1), CX
 	MOVL  CX, (SI)(AX*1)
 
-piece43:
+piece58:
 	TESTQ $0x00000002, R10
-	JEQ   piece44
+	JEQ   piece59
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	MOVW  64(SP)(AX*1), CX
 	MOVW  CX, (SI)(AX*1)
 
-piece44:
+piece59:
 	TESTQ $0x00000001, R10
-	JEQ   piece45
+	JEQ   piece60
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	MOVB  64(SP)(AX*1), CL
 	MOVB  CL, (SI)(AX*1)
 
-piece45:
+piece60:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -9361,28 +11590,28 @@ groupstream:
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
+	VFNMADD231PS Y15, Y1, Y0
 	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
+	VFNMADD231PS Y15, Y2, Y0
 	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y3
 	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
+	VFNMADD231PS Y15, Y3, Y0
 	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y4
 	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
+	VFNMADD231PS Y15, Y4, Y0
 	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -9392,16 +11621,16 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
+	VMAXPS       Y1, Y14, Y0
+	VMINPS       Y0, Y13, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y1, Y6
+	VMAXPS       Y2, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPSLLD       $0x0f, Y5, Y7
@@ -9418,16 +11647,16 @@ groupstream:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y2, Y5
+	VMAXPS       Y3, Y14, Y2
+	VMINPS       Y2, Y13, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y3, Y6
+	VMAXPS       Y4, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPSLLD       $0x0f, Y5, Y7
@@ -9443,7 +11672,7 @@ groupstream:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -9461,26 +11690,30 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VADDPS       Y15, Y1, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y15, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VADDPS       Y15, Y3, Y4
-	VMULPS       Y14, Y4, Y4
-	VADDPS       Y15, Y4, Y4
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
@@ -9500,26 +11733,30 @@ grouprare:
 	VMOVUPS      Y2, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VADDPS       Y15, Y2, Y4
-	VMULPS       Y14, Y4, Y4
-	VADDPS       Y15, Y4, Y4
+	VMAXPS       Y0, Y14, Y2
+	VMINPS       Y2, Y13, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y12, Y5
-	VADDPS       Y15, Y5, Y6
-	VMULPS       Y14, Y6, Y6
-	VADDPS       Y15, Y6, Y6
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y13, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y15, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
 	VPSLLD       $0x0f, Y4, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y4, Y8
@@ -9537,7 +11774,7 @@ grouprare:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSWB    Y2, Y1, Y1
@@ -9552,20 +11789,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(R9), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y3, Y4, Y5
+	VBROADCASTSS most+52(FP), Y3
+	VBROADCASTSS 4(R9), Y4
+	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBLENDVPS    Y0, Y1, Y15, Y15
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBLENDVPS    Y0, Y3, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
@@ -9586,39 +11824,41 @@ groupmeet1next:
 	ADDQ         $+4, R9
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS (R9), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y4, Y5, Y6
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS (R9), Y5
+	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VMOVAPS      Y3, Y12
-	VMOVAPS      Y4, Y11
+	VBROADCASTSS most+52(FP), Y5
+	VBROADCASTSS (R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (BX), Y14
+	VMOVAPS      Y4, Y13
+	VMOVAPS      Y5, Y12
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS 4(R9), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y4, Y5, Y6
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS 4(R9), Y5
+	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS most+52(FP), Y5
+	VBROADCASTSS 4(R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
 	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y14, Y14
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y4, Y11, Y11
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y15, Y15
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y14, Y14
+	VBLENDVPS    Y1, Y4, Y13, Y13
+	VBLENDVPS    Y1, Y5, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -9639,39 +11879,41 @@ groupmeet2next:
 	ADDQ         $+4, R9
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS (R9), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y5, Y6, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VMOVAPS      Y4, Y12
-	VMOVAPS      Y5, Y11
+	VBROADCASTSS least+48(FP), Y6
+	VBROADCASTSS (R9), Y7
+	VPSUBD       Y7, Y6, Y8
+	VCVTDQ2PS    Y8, Y6
+	VBROADCASTSS most+52(FP), Y7
+	VBROADCASTSS (R9), Y8
+	VPSUBD       Y8, Y7, Y9
+	VCVTDQ2PS    Y9, Y7
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (BX), Y14
+	VMOVAPS      Y6, Y13
+	VMOVAPS      Y7, Y12
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R9), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y5, Y6, Y7
-	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS least+48(FP), Y6
+	VBROADCASTSS 4(R9), Y7
+	VPSUBD       Y7, Y6, Y8
+	VCVTDQ2PS    Y8, Y6
+	VBROADCASTSS most+52(FP), Y7
+	VBROADCASTSS 4(R9), Y8
+	VPSUBD       Y8, Y7, Y9
+	VCVTDQ2PS    Y9, Y7
 	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+20(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y15, Y15
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y14, Y14
+	VBLENDVPS    Y3, Y6, Y13, Y13
+	VBLENDVPS    Y3, Y7, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -9692,39 +11934,41 @@ groupmeet3next:
 	ADDQ         $+4, R9
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS (R9), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y6, Y7, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VMOVAPS      Y5, Y12
-	VMOVAPS      Y6, Y11
+	VBROADCASTSS least+48(FP), Y8
+	VBROADCASTSS (R9), Y9
+	VPSUBD       Y9, Y8, Y10
+	VCVTDQ2PS    Y10, Y8
+	VBROADCASTSS most+52(FP), Y9
+	VBROADCASTSS (R9), Y10
+	VPSUBD       Y10, Y9, Y11
+	VCVTDQ2PS    Y11, Y9
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (BX), Y14
+	VMOVAPS      Y8, Y13
+	VMOVAPS      Y9, Y12
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS 4(R9), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y6, Y7, Y8
-	VCVTDQ2PS    Y8, Y6
+	VBROADCASTSS least+48(FP), Y8
+	VBROADCASTSS 4(R9), Y9
+	VPSUBD       Y9, Y8, Y10
+	VCVTDQ2PS    Y10, Y8
+	VBROADCASTSS most+52(FP), Y9
+	VBROADCASTSS 4(R9), Y10
+	VPSUBD       Y10, Y9, Y11
+	VCVTDQ2PS    Y11, Y9
 	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y14, Y14
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBLENDVPS    Y0, Y5, Y12, Y12
-	VBLENDVPS    Y0, Y6, Y11, Y11
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+20(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y15, Y15
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y14, Y14
+	VBLENDVPS    Y5, Y8, Y13, Y13
+	VBLENDVPS    Y5, Y9, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -9737,54 +11981,62 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD 96(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y1
-	VMINPS    Y1, Y12, Y1
-	VADDPS    Y15, Y1, Y2
-	VMULPS    Y14, Y2, Y2
-	VADDPS    Y15, Y2, Y2
+	VMAXPS    Y0, Y14, Y1
+	VMINPS    Y1, Y13, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y15, Y2, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y2
 	VCMPPS    $0x00, Y0, Y1, Y1
 	CMPQ      R10, $+9
 	JLT       grouptailrarenarrow
 	VPMOVZXWD 112(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y3
-	VMINPS    Y3, Y12, Y3
-	VADDPS    Y15, Y3, Y4
-	VMULPS    Y14, Y4, Y4
-	VADDPS    Y15, Y4, Y4
+	VMAXPS    Y0, Y14, Y3
+	VMINPS    Y3, Y13, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y15, Y4, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y4
 	VCMPPS    $0x00, Y0, Y3, Y3
 	CMPQ      R10, $+17
 	JLT       grouptailrarenarrow
 	VPMOVZXWD 128(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y5
-	VMINPS    Y5, Y12, Y5
-	VADDPS    Y15, Y5, Y6
-	VMULPS    Y14, Y6, Y6
-	VADDPS    Y15, Y6, Y6
+	VMAXPS    Y0, Y14, Y5
+	VMINPS    Y5, Y13, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y15, Y6, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y6
 	VCMPPS    $0x00, Y0, Y5, Y5
 	CMPQ      R10, $+25
 	JLT       grouptailrarenarrow
 	VPMOVZXWD 144(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y7
-	VMINPS    Y7, Y12, Y7
-	VADDPS    Y15, Y7, Y8
-	VMULPS    Y14, Y8, Y8
-	VADDPS    Y15, Y8, Y8
+	VMAXPS    Y0, Y14, Y7
+	VMINPS    Y7, Y13, Y7
+	VXORPS    Y8, Y8, Y8
+	VADDPS    Y8, Y7, Y8
+	VMULPS    Y15, Y8, Y8
+	VXORPS    Y9, Y9, Y9
+	VADDPS    Y9, Y8, Y8
 	VCMPPS    $0x00, Y0, Y7, Y7
 
 grouptailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPSLLD       $0x0f, Y2, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y2, Y10
@@ -9803,7 +12055,7 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y6, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y6, Y4
@@ -9821,7 +12073,7 @@ grouptailrarenarrow:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y7, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
@@ -9831,80 +12083,51 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 groupmeetrare:
-	VXORPS Y15, Y15, Y15
-	MOVQ   R13, R11
-	SUBQ   BX, R15
-	ADDQ   R15, BX
-	ADDQ   R15, R8
-	ADDQ   R15, R9
-	MOVQ   R10, R13
-	SUBQ   R15, R15
-	ADDQ   $+32, R15
-	JMP    grouppieces
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+32, R15
+	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMADD231PS  Y14, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMADD231PS  Y14, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          short2rare
+	JNE          longrare
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y12, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
+	VMINPS       Y0, Y11, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y1, Y6
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPSLLD       $0x0f, Y5, Y7
@@ -9921,16 +12144,16 @@ short2stream:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMAXPS       Y3, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y9, Y3
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y13, Y3, Y6
+	VMAXPS       Y4, Y12, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPSLLD       $0x0f, Y5, Y7
@@ -9946,7 +12169,328 @@ short2stream:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y15, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y5
+	VMINPS       Y5, Y11, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y15, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y5, Y2, Y2
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y12, Y1
+	VMINPS    Y1, Y11, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y15, Y2, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R10, $+9
+	JLT       longtailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y12, Y3
+	VMINPS    Y3, Y11, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y15, Y4, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+17
+	JLT       longtailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y12, Y5
+	VMINPS    Y5, Y11, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y15, Y6, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y6
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R10, $+25
+	JLT       longtailrarenarrow
+	VPMOVZXWD 144(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y12, Y7
+	VMINPS    Y7, Y11, Y7
+	VXORPS    Y8, Y8, Y8
+	VADDPS    Y8, Y7, Y8
+	VMULPS    Y15, Y8, Y8
+	VXORPS    Y9, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VCMPPS    $0x00, Y0, Y7, Y7
+
+longtailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y10, Y9, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y10, Y9, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y4, Y2, Y6
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y4, Y2, Y8
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSDW    Y7, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, 64(SP)
+	JMP          longtailback
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS 4(BX), Y14
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS 4(R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y15, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y15, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y11, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y12, Y2
+	VMINPS       Y2, Y10, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y14, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y12, Y3
+	VMINPS       Y3, Y10, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y14, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -9967,26 +12511,30 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VADDPS       Y15, Y1, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y15, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y10, Y3
-	VADDPS       Y15, Y3, Y4
-	VMULPS       Y14, Y4, Y4
-	VADDPS       Y15, Y4, Y4
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
@@ -10006,26 +12554,30 @@ short2rare:
 	VMOVUPS      Y2, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VADDPS       Y15, Y2, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y15, Y4, Y4
+	VMAXPS       Y0, Y12, Y2
+	VMINPS       Y2, Y10, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y14, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y5
-	VMINPS       Y5, Y9, Y5
-	VADDPS       Y15, Y5, Y6
-	VMULPS       Y13, Y6, Y6
-	VADDPS       Y15, Y6, Y6
+	VMAXPS       Y0, Y12, Y5
+	VMINPS       Y5, Y10, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y14, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
 	VPSLLD       $0x0f, Y4, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y4, Y8
@@ -10043,7 +12595,7 @@ short2rare:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSWB    Y2, Y1, Y1
@@ -10067,9 +12619,11 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
 	VMINPS       Y3, Y4, Y3
-	VADDPS       Y15, Y3, Y2
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -10085,12 +12639,14 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
 	VMINPS       Y5, Y6, Y5
-	VADDPS       Y15, Y5, Y4
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y5, Y4
 	VMULPS       Y1, Y4, Y4
-	VADDPS       Y15, Y4, Y4
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y4, Y4
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
@@ -10122,9 +12678,11 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y6, Y4
-	VADDPS       Y15, Y4, Y2
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y4, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -10140,12 +12698,14 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y7, Y7
 	VMINPS       Y7, Y8, Y7
-	VADDPS       Y15, Y7, Y6
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y7, Y6
 	VMULPS       Y1, Y6, Y6
-	VADDPS       Y15, Y6, Y6
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y6, Y6
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y2, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y2, Y8
@@ -10163,7 +12723,7 @@ lanerare:
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPACKSSWB    Y4, Y3, Y3
@@ -10187,9 +12747,11 @@ lanetailrare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
 	VMINPS       Y3, Y4, Y3
-	VADDPS       Y15, Y3, Y2
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x00, Y0, Y3, Y3
 	CMPQ         R10, $+9
 	JLT          lanetailrarenarrow
@@ -10207,9 +12769,11 @@ lanetailrare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
 	VMINPS       Y5, Y6, Y5
-	VADDPS       Y15, Y5, Y4
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y5, Y4
 	VMULPS       Y1, Y4, Y4
-	VADDPS       Y15, Y4, Y4
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y4, Y4
 	VCMPPS       $0x00, Y0, Y5, Y5
 	CMPQ         R10, $+17
 	JLT          lanetailrarenarrow
@@ -10227,9 +12791,11 @@ lanetailrare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y7, Y7
 	VMINPS       Y7, Y8, Y7
-	VADDPS       Y15, Y7, Y6
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y7, Y6
 	VMULPS       Y1, Y6, Y6
-	VADDPS       Y15, Y6, Y6
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y6, Y6
 	VCMPPS       $0x00, Y0, Y7, Y7
 	CMPQ         R10, $+25
 	JLT          lanetailrarenarrow
@@ -10247,14 +12813,16 @@ lanetailrare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y9, Y9
 	VMINPS       Y9, Y10, Y9
-	VADDPS       Y15, Y9, Y8
+	VXORPS       Y8, Y8, Y8
+	VADDPS       Y8, Y9, Y8
 	VMULPS       Y1, Y8, Y8
-	VADDPS       Y15, Y8, Y8
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y8, Y8
 	VCMPPS       $0x00, Y0, Y9, Y9
 
 lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y2, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y2, Y10
@@ -10273,7 +12841,7 @@ lanetailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y6, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y6, Y2
@@ -10291,7 +12859,7 @@ lanetailrarenarrow:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y9, Y7, Y7
 	VPACKSSWB    Y7, Y3, Y3
@@ -10437,7 +13005,7 @@ grouploop:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -10582,7 +13150,7 @@ groupmeet3:
 	VPACKUSDW    Y2, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y2
+	VMOVUPS      constantsAVX2<>+52(SB), Y2
 	VPACKSSDW    Y0, Y7, Y7
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSWB    Y1, Y7, Y7
@@ -10803,7 +13371,7 @@ grouptailnarrow:
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -11041,7 +13609,7 @@ short2loop:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -11173,7 +13741,7 @@ laneloop:
 	VPACKUSDW    Y3, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y3
+	VMOVUPS      constantsAVX2<>+52(SB), Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y4, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -11615,7 +14183,7 @@ lanetailnarrow:
 	VPACKUSDW    Y4, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(SP)
-	VMOVUPS      constantsAVX2<>+40(SB), Y3
+	VMOVUPS      constantsAVX2<>+52(SB), Y3
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -11827,7 +14395,7 @@ groupstream:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -11868,7 +14436,7 @@ grouprare:
 	VADDPS       Y12, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
@@ -11911,7 +14479,7 @@ grouprare:
 	VADDPS       Y12, Y6, Y6
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
 	VPSLLD       $0x0f, Y4, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y4, Y8
@@ -11929,7 +14497,7 @@ grouprare:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSWB    Y2, Y1, Y1
@@ -11943,7 +14511,7 @@ groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -11981,7 +14549,7 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -12019,7 +14587,7 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+8(SB), Y5
+	VMOVDQU      constantsAVX2<>+20(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -12057,7 +14625,7 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+8(SB), Y7
+	VMOVDQU      constantsAVX2<>+20(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
@@ -12132,7 +14700,7 @@ grouptailrare:
 
 grouptailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPSLLD       $0x0f, Y2, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y2, Y10
@@ -12151,7 +14719,7 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y6, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y6, Y4
@@ -12169,7 +14737,7 @@ grouptailrarenarrow:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y7, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
@@ -12293,7 +14861,7 @@ short2stream:
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -12337,7 +14905,7 @@ short2rare:
 	VADDPS       Y11, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
@@ -12380,7 +14948,7 @@ short2rare:
 	VADDPS       Y10, Y6, Y6
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
 	VPSLLD       $0x0f, Y4, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y4, Y8
@@ -12398,7 +14966,7 @@ short2rare:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y1, Y1
 	VPACKSSDW    Y5, Y2, Y2
 	VPACKSSWB    Y2, Y1, Y1
@@ -12437,7 +15005,7 @@ lanerare:
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y4, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y4, Y2
@@ -12484,7 +15052,7 @@ lanerare:
 	VADDPS       Y2, Y8, Y8
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y6, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y6, Y2
@@ -12502,7 +15070,7 @@ lanerare:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
 	VPACKSSWB    Y4, Y3, Y3
@@ -12577,7 +15145,7 @@ lanetailrare:
 
 lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y4, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y4, Y2
@@ -12596,7 +15164,7 @@ lanetailrarenarrow:
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y8, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y8, Y2
@@ -12614,7 +15182,7 @@ lanetailrarenarrow:
 	VPACKUSDW    Y10, Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8
 	VMOVUPS      Y8, 32(SP)
-	VMOVUPS      constantsAVX2<>+40(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y9, Y7, Y7
 	VPACKSSWB    Y7, Y3, Y3
@@ -12627,8 +15195,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
 TEXT ·FakeQuantizeBitsBF16AVX2(SB), $400-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
-	// per group: Y11 scale, Y10 recip
+	// per call: Y15 ToFloat, Y14 ToFloat
+	// per group: Y13 scale, Y12 recip
+	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -12639,14 +15208,18 @@ TEXT ·FakeQuantizeBitsBF16AVX2(SB), $400-72
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
-	VXORPS       Y13, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -12658,8 +15231,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
@@ -12668,24 +15241,24 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -12695,53 +15268,55 @@ grouploop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -12767,8 +15342,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	MOVQ R10, R12
@@ -12777,42 +15352,42 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y10, Y0
+	VMOVAPS      Y12, Y0
 	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y10, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y10, Y1
+	VMOVAPS      Y12, Y1
 	VPMOVZXWD    16(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y11, Y3, Y4
-	VFNMADD231PS Y10, Y4, Y3
-	VFMADD231PS  Y11, Y3, Y4
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y10, Y3
+	VMOVAPS      Y12, Y3
 	VPMOVZXWD    32(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y11, Y5, Y6
-	VFNMADD231PS Y10, Y6, Y5
-	VFMADD231PS  Y11, Y5, Y6
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y10, Y5
+	VMOVAPS      Y12, Y5
 	VPMOVZXWD    48(DX), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y11, Y7, Y8
-	VFNMADD231PS Y10, Y8, Y7
-	VFMADD231PS  Y11, Y7, Y8
+	VMULPS       Y13, Y7, Y8
+	VFNMADD231PS Y12, Y8, Y7
+	VFMADD231PS  Y13, Y7, Y8
 	VCMPPS       $0x03, Y4, Y2, Y7
 	VCMPPS       $0x03, Y8, Y6, Y9
 	VORPS        Y9, Y7, Y7
@@ -12822,56 +15397,62 @@ groupmeet3:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VFMADD213PS  Y13, Y7, Y0
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
 	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y1
-	VCMPPS       $0x00, Y4, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y4
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSLLD       $0x0f, Y9, Y4
 	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
+	VPADDD       Y4, Y9, Y4
+	VPADDD       Y1, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y2, Y9
+	VPADDD       Y1, Y9, Y9
 	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y4, Y4
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VCMPPS       $0x00, Y6, Y0, Y0
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y1
+	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCMPPS       $0x00, Y8, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y12, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y3, Y1, Y2
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y5, Y3, Y4
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y5, Y6, Y6
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y5, Y2, Y2
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y0, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y1, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
@@ -12908,8 +15489,8 @@ grouppieces:
 	MOVQ R10, R9
 
 grouppiece:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	XORL         AX, AX
 	MOVQ         AX, 80(SP)
 	MOVQ         AX, 88(SP)
@@ -12974,24 +15555,24 @@ piece4:
 piece5:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -13001,69 +15582,71 @@ piece5:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y7
-	VFMADD231PS  Y11, Y2, Y7
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y13, Y2, Y7
 	VCMPPS       $0x00, Y3, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y8
-	VFMADD231PS  Y11, Y3, Y8
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y13, Y3, Y8
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VPSLLD    $0x0f, Y5, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y5, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y6, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y6, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y7, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y7, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y8, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y8, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, 32(SP)
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 67(SP)
 
 grouptailback:
 	TESTQ $0x00000010, R9
@@ -13165,6 +15748,360 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece16:
+	VPMOVZXWD   80(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VPMOVZXWD   96(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VPMOVZXWD   112(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VPMOVZXWD   128(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VXORPS      Y5, Y5, Y5
+	VFMADD231PS Y13, Y0, Y5
+	VCMPPS      $0x00, Y1, Y0, Y0
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VXORPS      Y6, Y6, Y6
+	VFMADD231PS Y13, Y1, Y6
+	VCMPPS      $0x00, Y2, Y1, Y1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y13, Y2, Y7
+	VCMPPS      $0x00, Y3, Y2, Y2
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VXORPS      Y8, Y8, Y8
+	VFMADD231PS Y13, Y3, Y8
+	VCMPPS      $0x00, Y4, Y3, Y3
+
+longtailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 67(SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece21:
+	MOVQ  64(SP), AX
+	BZHIQ R9, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R9, $+9
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R9, $+17
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R9, $+25
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged22:
+	LEAQ (DI)(R9*2), DI
+	MOVQ R9, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -13173,30 +16110,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -13206,53 +16143,55 @@ short2loop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y3, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y12, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -13324,56 +16263,62 @@ laneloop:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y3, Y0, Y1
 	VCMPPS       $0x00, Y2, Y0, Y0
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
+	VMAXPS       Y4, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y5, Y2, Y3
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y4, Y1, Y1
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCMPPS       $0x00, Y4, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y12, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y7, Y1, Y3
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y9, Y4, Y5
+	VCMPPS       $0x00, Y8, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPSLLD       $0x0f, Y3, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y3, Y7
+	VPADDD       Y6, Y7, Y7
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y12, Y3, Y3
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y6, Y3, Y3
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VCMPPS       $0x00, Y6, Y2, Y2
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y3, Y9
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y9, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y9, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPACKUSDW    Y3, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(SI)
 
 laneback:
@@ -13399,7 +16344,7 @@ lanetail:
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece12
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -13412,9 +16357,9 @@ lanetail:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece12:
+piece23:
 	TESTQ $0x00000008, R9
-	JEQ   piece13
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -13423,34 +16368,34 @@ piece12:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece13:
+piece24:
 	TESTQ $0x00000004, R9
-	JEQ   piece14
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece14:
+piece25:
 	TESTQ $0x00000002, R9
-	JEQ   piece15
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece15:
+piece26:
 	TESTQ $0x00000001, R9
-	JEQ   piece16
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
 	MOVW  CX, 80(SP)(AX*1)
 
-piece16:
+piece27:
 	XORL  AX, AX
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
@@ -13469,7 +16414,7 @@ piece16:
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece17
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -13490,9 +16435,9 @@ piece16:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 200(SP)(AX*1)
 
-piece17:
+piece28:
 	TESTQ $0x00000008, R9
-	JEQ   piece18
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -13505,9 +16450,9 @@ piece17:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece29:
 	TESTQ $0x00000004, R9
-	JEQ   piece19
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -13516,25 +16461,25 @@ piece18:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece19:
+piece30:
 	TESTQ $0x00000002, R9
-	JEQ   piece20
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
 
-piece20:
+piece31:
 	TESTQ $0x00000001, R9
-	JEQ   piece21
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 144(SP)(AX*1)
 
-piece21:
+piece32:
 	XORL  AX, AX
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
@@ -13553,7 +16498,7 @@ piece21:
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece22
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -13574,9 +16519,9 @@ piece21:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 328(SP)(AX*1)
 
-piece22:
+piece33:
 	TESTQ $0x00000008, R9
-	JEQ   piece23
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -13589,9 +16534,9 @@ piece22:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece23:
+piece34:
 	TESTQ $0x00000004, R9
-	JEQ   piece24
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -13600,25 +16545,25 @@ piece23:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece24:
+piece35:
 	TESTQ $0x00000002, R9
-	JEQ   piece25
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 272(SP)(AX*1)
 
-piece25:
+piece36:
 	TESTQ $0x00000001, R9
-	JEQ   piece26
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 272(SP)(AX*1)
 
-piece26:
+piece37:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      272(SP), Y1
@@ -13656,69 +16601,75 @@ piece26:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y3, Y0, Y1
 	VCMPPS       $0x00, Y2, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCMPPS       $0x00, Y4, Y1, Y1
+	VMAXPS       Y4, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y5, Y2, Y3
+	VCMPPS       $0x00, Y4, Y2, Y2
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VCMPPS       $0x00, Y6, Y2, Y2
+	VMAXPS       Y6, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y7, Y4, Y5
+	VCMPPS       $0x00, Y6, Y4, Y4
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y4, Y9
-	VCMPPS       $0x00, Y8, Y4, Y4
+	VMAXPS       Y8, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y9, Y6, Y7
+	VCMPPS       $0x00, Y8, Y6, Y6
 
 lanetailnarrow:
-	VPSLLD    $0x0f, Y3, Y6
-	VPSRLD    $0x1f, Y6, Y6
-	VPADDD    Y6, Y3, Y6
-	VPADDD    Y12, Y6, Y6
-	VPSLLD    $0x0f, Y5, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y5, Y3
-	VPADDD    Y12, Y3, Y3
-	VPSRLD    $0x10, Y6, Y6
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y6, Y6
-	VPERMQ    $0xd8, Y6, Y6
-	VMOVUPS   Y6, (SP)
-	VPSLLD    $0x0f, Y7, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y7, Y3
-	VPADDD    Y12, Y3, Y3
-	VPSLLD    $0x0f, Y9, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y9, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y3, Y3
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y3, Y3
-	VPERMQ    $0xd8, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 67(SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPSLLD       $0x0f, Y1, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y1, Y9
+	VPADDD       Y8, Y9, Y9
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y8, Y1, Y1
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y1, Y3, Y3
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y1, Y5, Y5
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 67(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece27
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -13731,9 +16682,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece27:
+piece38:
 	TESTQ $0x00000008, R9
-	JEQ   piece28
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -13742,51 +16693,51 @@ piece27:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece28:
+piece39:
 	TESTQ $0x00000004, R9
-	JEQ   piece29
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece29:
+piece40:
 	TESTQ $0x00000002, R9
-	JEQ   piece30
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece30:
+piece41:
 	TESTQ $0x00000001, R9
-	JEQ   piece31
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece31:
+piece42:
 	MOVQ  64(SP), AX
 	BZHIQ R9, AX, AX
 	MOVB  AL, (SI)
 	CMPQ  R9, $+9
-	JLT   staged32
+	JLT   staged43
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
 	CMPQ  R9, $+17
-	JLT   staged32
+	JLT   staged43
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
 	CMPQ  R9, $+25
-	JLT   staged32
+	JLT   staged43
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 
-staged32:
+staged43:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -13803,24 +16754,24 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -13830,53 +16781,55 @@ groupstream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -13896,86 +16849,97 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y13, Y2, Y2
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
-	VADDPS       Y13, Y4, Y4
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    48(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y11, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y13, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y13, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 3(SI)
 	JMP          groupback
 
@@ -13984,12 +16948,12 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -14008,8 +16972,8 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -14017,12 +16981,12 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y13, Y13
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBLENDVPS    Y1, Y3, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -14041,8 +17005,8 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -14050,12 +17014,12 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+8(SB), Y5
+	VMOVDQU      constantsAVX2<>+20(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y13, Y13
 	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBLENDVPS    Y3, Y5, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -14074,8 +17038,8 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -14083,12 +17047,12 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+8(SB), Y7
+	VMOVDQU      constantsAVX2<>+20(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
+	VBLENDVPS    Y5, Y7, Y13, Y13
 	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y10, Y10
+	VBLENDVPS    Y5, Y7, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -14100,82 +17064,93 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD 80(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y1
 	VMINPS    Y1, Y14, Y1
-	VADDPS    Y13, Y1, Y2
-	VMULPS    Y11, Y2, Y2
-	VADDPS    Y13, Y2, Y2
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y2
 	VCMPPS    $0x00, Y0, Y1, Y1
 	CMPQ      R9, $+9
 	JLT       grouptailrarenarrow
 	VPMOVZXWD 96(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y3
 	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y4
-	VMULPS    Y11, Y4, Y4
-	VADDPS    Y13, Y4, Y4
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y4
 	VCMPPS    $0x00, Y0, Y3, Y3
 	CMPQ      R9, $+17
 	JLT       grouptailrarenarrow
 	VPMOVZXWD 112(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y5
 	VMINPS    Y5, Y14, Y5
-	VADDPS    Y13, Y5, Y6
-	VMULPS    Y11, Y6, Y6
-	VADDPS    Y13, Y6, Y6
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y13, Y6, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y6
 	VCMPPS    $0x00, Y0, Y5, Y5
 	CMPQ      R9, $+25
 	JLT       grouptailrarenarrow
 	VPMOVZXWD 128(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y11, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y7
 	VMINPS    Y7, Y14, Y7
-	VADDPS    Y13, Y7, Y8
-	VMULPS    Y11, Y8, Y8
-	VADDPS    Y13, Y8, Y8
+	VXORPS    Y8, Y8, Y8
+	VADDPS    Y8, Y7, Y8
+	VMULPS    Y13, Y8, Y8
+	VXORPS    Y9, Y9, Y9
+	VADDPS    Y9, Y8, Y8
 	VCMPPS    $0x00, Y0, Y7, Y7
 
 grouptailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y2, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y2, Y9
-	VPADDD       Y12, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y9, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y4, Y9
-	VPADDD       Y12, Y9, Y9
+	VBLENDVPS    Y2, Y10, Y9, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y9, Y0, Y4
+	VBLENDVPS    Y4, Y10, Y9, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y0, Y6
-	VPSLLD       $0x0f, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
-	VPADDD       Y12, Y2, Y2
+	VBLENDVPS    Y6, Y4, Y2, Y6
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y2, Y0, Y8
+	VBLENDVPS    Y8, Y4, Y2, Y8
 	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
@@ -14201,32 +17176,326 @@ groupmeetrare:
 	ADDQ $+32, R13
 	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y13, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y13, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(SI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD 80(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R9, $+9
+	JLT       longtailrarenarrow
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R9, $+17
+	JLT       longtailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y5
+	VMINPS    Y5, Y14, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y13, Y6, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y6
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R9, $+25
+	JLT       longtailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y7
+	VMINPS    Y7, Y14, Y7
+	VXORPS    Y8, Y8, Y8
+	VADDPS    Y8, Y7, Y8
+	VMULPS    Y13, Y8, Y8
+	VXORPS    Y9, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VCMPPS    $0x00, Y0, Y7, Y7
+
+longtailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y10, Y9, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y10, Y9, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y4, Y2, Y6
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y4, Y2, Y8
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 67(SP)
+	JMP          longtailback
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -14236,53 +17505,55 @@ short2stream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y3, Y6
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y12, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -14304,86 +17575,97 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
-	VADDPS       Y13, Y2, Y2
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
-	VADDPS       Y13, Y4, Y4
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y10, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y10, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    48(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y10, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y10, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y12, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 3(SI)
 	JMP          short2back
 
@@ -14395,9 +17677,11 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y3
 	VMULPS       Y1, Y3, Y3
-	VADDPS       Y13, Y3, Y3
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y3, Y3
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -14406,74 +17690,83 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
 	VMULPS       Y1, Y5, Y5
-	VADDPS       Y13, Y5, Y5
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y0, Y3
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y12, Y1, Y1
+	VBLENDVPS    Y3, Y6, Y1, Y3
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y1, Y0, Y5
+	VBLENDVPS    Y5, Y6, Y1, Y5
 	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(BX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y3, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VPMOVZXWD    48(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      96(BX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VADDPS       Y13, Y7, Y8
-	VMULPS       Y3, Y8, Y8
-	VADDPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y6, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y1, Y0, Y6
-	VPSLLD       $0x0f, Y8, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y8, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y1, Y0, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y5, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y7
+	VMULPS       Y1, Y7, Y7
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y7, Y7
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y5, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y5, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y8, Y1, Y5
+	VPSLLD       $0x0f, Y7, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y7, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBLENDVPS    Y7, Y8, Y1, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPACKUSDW    Y7, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	JMP          laneback
 
@@ -14485,9 +17778,11 @@ lanetailrare:
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y2
 	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y3
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y3
 	VMULPS    Y1, Y3, Y3
-	VADDPS    Y13, Y3, Y3
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y3, Y3
 	VCMPPS    $0x00, Y0, Y2, Y2
 	CMPQ      R9, $+9
 	JLT       lanetailrarenarrow
@@ -14498,9 +17793,11 @@ lanetailrare:
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y4
 	VMINPS    Y4, Y14, Y4
-	VADDPS    Y13, Y4, Y5
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y5
 	VMULPS    Y1, Y5, Y5
-	VADDPS    Y13, Y5, Y5
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y5, Y5
 	VCMPPS    $0x00, Y0, Y4, Y4
 	CMPQ      R9, $+17
 	JLT       lanetailrarenarrow
@@ -14511,9 +17808,11 @@ lanetailrare:
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y6
 	VMINPS    Y6, Y14, Y6
-	VADDPS    Y13, Y6, Y7
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y7
 	VMULPS    Y1, Y7, Y7
-	VADDPS    Y13, Y7, Y7
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y7, Y7
 	VCMPPS    $0x00, Y0, Y6, Y6
 	CMPQ      R9, $+25
 	JLT       lanetailrarenarrow
@@ -14524,42 +17823,47 @@ lanetailrare:
 	VROUNDPS  $0x08, Y0, Y0
 	VMAXPS    Y0, Y15, Y8
 	VMINPS    Y8, Y14, Y8
-	VADDPS    Y13, Y8, Y9
+	VXORPS    Y9, Y9, Y9
+	VADDPS    Y9, Y8, Y9
 	VMULPS    Y1, Y9, Y9
-	VADDPS    Y13, Y9, Y9
+	VXORPS    Y1, Y1, Y1
+	VADDPS    Y1, Y9, Y9
 	VCMPPS    $0x00, Y0, Y8, Y8
 
 lanetailrarenarrow:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y3, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y3, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y0, Y3
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y12, Y1, Y1
+	VBLENDVPS    Y3, Y10, Y1, Y3
+	VPSLLD       $0x0f, Y5, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y5, Y10
+	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y1, Y0, Y5
+	VBLENDVPS    Y5, Y10, Y1, Y5
 	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (SP)
-	VPSLLD       $0x0f, Y7, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y7, Y1
-	VPADDD       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSLLD       $0x0f, Y7, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y7, Y3
+	VPADDD       Y0, Y3, Y3
 	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y1, Y0, Y7
-	VPSLLD       $0x0f, Y9, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y9, Y1
-	VPADDD       Y12, Y1, Y1
+	VBLENDVPS    Y7, Y3, Y1, Y7
+	VPSLLD       $0x0f, Y9, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y9, Y3
+	VPADDD       Y0, Y3, Y3
 	VCMPPS       $0x07, Y9, Y9, Y9
-	VBLENDVPS    Y9, Y1, Y0, Y9
+	VBLENDVPS    Y9, Y3, Y1, Y9
 	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y9, Y9
 	VPACKUSDW    Y9, Y7, Y7
@@ -14577,25 +17881,30 @@ lanetailrarenarrow:
 
 // func FakeQuantizeZeroPointBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $1040-80
+TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $912-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 0x0
-	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
-	// loaded at each use: recip, least, most, 0x7fff, 0x7fc00000
+	// per call: nothing
+	// per group: Y15 scale, Y0 ISub, Y0 ISub, Y14 ToFloat, Y13 ToFloat
+	// loaded at each use: recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
-	MOVQ   y+0(FP), DI
-	MOVQ   mask+8(FP), SI
-	MOVQ   x+16(FP), DX
-	MOVQ   scale+24(FP), BX
-	MOVQ   recip+32(FP), R8
-	MOVQ   zeroPoint+40(FP), R9
-	VXORPS Y15, Y15, Y15
-	MOVQ   groups+56(FP), R11
-	MOVQ   length+64(FP), R12
-	CMPQ   R12, $+1
-	JEQ    lanes
-	CMPQ   R12, $+16
-	JEQ    short2
+	MOVQ  y+0(FP), DI
+	MOVQ  mask+8(FP), SI
+	MOVQ  x+16(FP), DX
+	MOVQ  scale+24(FP), BX
+	MOVQ  recip+32(FP), R8
+	MOVQ  zeroPoint+40(FP), R9
+	MOVQ  groups+56(FP), R11
+	MOVQ  length+64(FP), R12
+	CMPQ  R12, $+1
+	JEQ   lanes
+	CMPQ  R12, $+16
+	JEQ   short2
+	CMPQ  R12, $+256
+	JLT   groups
+	TESTQ $0x0000001f, R12
+	JEQ   longs
+	CMPQ  R11, $+1
+	JEQ   longs
 
 groups:
 	MOVQ  R12, R10
@@ -14607,14 +17916,15 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y15
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
+	VCVTDQ2PS    Y0, Y14
 	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y13
 	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
@@ -14625,28 +17935,28 @@ grouploop:
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
+	VFNMADD231PS Y15, Y1, Y0
 	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
+	VFNMADD231PS Y15, Y2, Y0
 	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y3
 	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
+	VFNMADD231PS Y15, Y3, Y0
 	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y4
 	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
+	VFNMADD231PS Y15, Y4, Y0
 	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -14656,16 +17966,16 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
+	VMAXPS       Y1, Y14, Y0
+	VMINPS       Y0, Y13, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y1, Y6
+	VMAXPS       Y2, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPSLLD       $0x0f, Y5, Y7
@@ -14682,16 +17992,16 @@ grouploop:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y2, Y5
+	VMAXPS       Y3, Y14, Y2
+	VMINPS       Y2, Y13, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y3, Y6
+	VMAXPS       Y4, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPSLLD       $0x0f, Y5, Y7
@@ -14732,15 +18042,16 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (BX), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
+	VCVTDQ2PS    Y0, Y12
 
 groupmeet:
 	MOVQ R11, R13
@@ -14749,123 +18060,123 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y13, 528(SP)
-	VMOVUPS      Y12, 784(SP)
-	VMOVUPS      Y11, 912(SP)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
+	VMOVUPS      Y14, 528(SP)
+	VMOVUPS      Y13, 784(SP)
+	VMOVAPS      Y12, Y0
+	VPMOVZXWD    (DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y15, Y1, Y2
+	VFNMADD231PS Y14, Y2, Y1
+	VFMADD231PS  Y15, Y1, Y2
 	SUBQ         $+8, R11
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y13, 560(SP)
-	VMOVUPS      Y12, 816(SP)
-	VMOVUPS      Y11, 944(SP)
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
+	VMOVUPS      Y14, 560(SP)
+	VMOVUPS      Y13, 816(SP)
+	VMOVAPS      Y12, Y1
+	VPMOVZXWD    16(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y15, Y3, Y4
+	VFNMADD231PS Y14, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
 	SUBQ         $+8, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y13, 592(SP)
-	VMOVUPS      Y12, 848(SP)
-	VMOVUPS      Y11, 976(SP)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
+	VMOVUPS      Y14, 592(SP)
+	VMOVUPS      Y13, 848(SP)
+	VMOVAPS      Y12, Y3
+	VPMOVZXWD    32(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y15, Y5, Y6
+	VFNMADD231PS Y14, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
 	SUBQ         $+8, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y13, 624(SP)
-	VMOVUPS      Y12, 880(SP)
-	VMOVUPS      Y11, 1008(SP)
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
+	VMOVUPS      Y14, 624(SP)
+	VMOVUPS      Y13, 880(SP)
+	VMOVAPS      Y12, Y5
+	VPMOVZXWD    48(DX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMULPS       Y15, Y7, Y8
+	VFNMADD231PS Y14, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      784(SP), Y0
-	VMAXPS       Y1, Y0, Y0
-	VMOVUPS      912(SP), Y5
-	VMINPS       Y0, Y5, Y0
-	VMOVUPS      528(SP), Y5
-	VFMADD213PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      816(SP), Y1
-	VMAXPS       Y2, Y1, Y1
-	VMOVUPS      944(SP), Y6
-	VMINPS       Y1, Y6, Y1
-	VMOVUPS      560(SP), Y6
-	VFMADD213PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (DI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      848(SP), Y2
-	VMAXPS       Y3, Y2, Y2
-	VMOVUPS      976(SP), Y5
-	VMINPS       Y2, Y5, Y2
-	VMOVUPS      592(SP), Y5
-	VFMADD213PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMOVUPS      784(SP), Y7
+	VMAXPS       Y2, Y7, Y7
+	VMINPS       Y7, Y0, Y7
+	VMOVUPS      528(SP), Y0
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
+	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      880(SP), Y3
-	VMAXPS       Y4, Y3, Y3
-	VMOVUPS      1008(SP), Y6
-	VMINPS       Y3, Y6, Y3
-	VMOVUPS      624(SP), Y6
-	VFMADD213PS  Y15, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      816(SP), Y0
+	VMAXPS       Y4, Y0, Y0
+	VMINPS       Y0, Y1, Y0
+	VMOVUPS      560(SP), Y1
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSLLD       $0x0f, Y9, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y9, Y4
+	VPADDD       Y1, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y2, Y9
+	VPADDD       Y1, Y9, Y9
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMOVUPS      848(SP), Y1
+	VMAXPS       Y6, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+	VMOVUPS      592(SP), Y2
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y2, Y1, Y3
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VROUNDPS     $0x08, Y8, Y8
+	VMOVUPS      880(SP), Y2
+	VMAXPS       Y8, Y2, Y2
+	VMINPS       Y2, Y5, Y2
+	VMOVUPS      624(SP), Y4
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VCMPPS       $0x00, Y8, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VMOVMSKPS    Y0, AX
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y4, Y3, Y3
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y2, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 3(SI)
 	ADDQ         $+64, DI
 	ADDQ         $+4, SI
@@ -14879,14 +18190,13 @@ groupmeet3:
 	JLT          groupmeet
 
 groupmet:
-	VXORPS Y15, Y15, Y15
-	CMPQ   R11, $+1
-	JLT    groupnext
-	CMPQ   R10, $+32
-	JLT    grouptail
-	CMPQ   R11, $+32
-	JLT    groupmeet
-	JMP    groupbegin
+	CMPQ R11, $+1
+	JLT  groupnext
+	CMPQ R10, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  groupmeet
+	JMP  groupbegin
 
 groupnext:
 	TESTQ R10, R10
@@ -14912,14 +18222,15 @@ grouppieces:
 	MOVQ R11, R10
 
 grouppiece:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y15
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
+	VCVTDQ2PS    Y0, Y14
 	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y13
 	XORL         AX, AX
 	MOVQ         AX, 80(SP)
 	MOVQ         AX, 88(SP)
@@ -14986,28 +18297,28 @@ piece5:
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
+	VFNMADD231PS Y15, Y1, Y0
 	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
+	VFNMADD231PS Y15, Y2, Y0
 	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y3
 	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
+	VFNMADD231PS Y15, Y3, Y0
 	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y4
 	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
+	VFNMADD231PS Y15, Y4, Y0
 	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -15017,34 +18328,34 @@ piece5:
 	TESTL        AX, AX
 	JNE          grouptailrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
+	VMAXPS       Y1, Y14, Y0
+	VMINPS       Y0, Y13, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	CMPQ         R10, $+9
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y1, Y6
+	VMAXPS       Y2, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R10, $+17
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVAPS      Y15, Y7
-	VFMADD231PS  Y14, Y2, Y7
+	VMAXPS       Y3, Y14, Y2
+	VMINPS       Y2, Y13, Y2
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y15, Y2, Y7
 	VCMPPS       $0x00, Y3, Y2, Y2
 	CMPQ         R10, $+25
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVAPS      Y15, Y8
-	VFMADD231PS  Y14, Y3, Y8
+	VMAXPS       Y4, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y15, Y3, Y8
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
@@ -15186,75 +18497,65 @@ groupdone:
 	VZEROUPPER
 	RET
 
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+longs:
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPSUBD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VFNMADD231PS Y15, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y14, Y0, Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
 	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y11
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMADD231PS  Y14, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMADD231PS  Y14, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          short2rare
+	JNE          longrare
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y12, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
+	VMINPS       Y0, Y11, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y1, Y6
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPSLLD       $0x0f, Y5, Y7
@@ -15271,16 +18572,391 @@ short2loop:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMAXPS       Y3, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y9, Y3
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y13, Y3, Y6
+	VMAXPS       Y4, Y12, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R10, R10
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece12
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R10
+	JEQ   piece13
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R10
+	JEQ   piece14
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R10
+	JEQ   piece15
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R10
+	JEQ   piece16
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece16:
+	VPMOVZXWD   80(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y13, Y0, Y1
+	VFMADD231PS Y14, Y0, Y1
+	VPMOVZXWD   96(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y13, Y0, Y2
+	VFMADD231PS Y14, Y0, Y2
+	VPMOVZXWD   112(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y13, Y0, Y3
+	VFMADD231PS Y14, Y0, Y3
+	VPMOVZXWD   128(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y13, Y0, Y4
+	VFMADD231PS Y14, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y12, Y0
+	VMINPS      Y0, Y11, Y0
+	VXORPS      Y5, Y5, Y5
+	VFMADD231PS Y15, Y0, Y5
+	VCMPPS      $0x00, Y1, Y0, Y0
+	CMPQ        R10, $+9
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y12, Y1
+	VMINPS      Y1, Y11, Y1
+	VXORPS      Y6, Y6, Y6
+	VFMADD231PS Y15, Y1, Y6
+	VCMPPS      $0x00, Y2, Y1, Y1
+	CMPQ        R10, $+17
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y12, Y2
+	VMINPS      Y2, Y11, Y2
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y15, Y2, Y7
+	VCMPPS      $0x00, Y3, Y2, Y2
+	CMPQ        R10, $+25
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y12, Y3
+	VMINPS      Y3, Y11, Y3
+	VXORPS      Y8, Y8, Y8
+	VFMADD231PS Y15, Y3, Y8
+	VCMPPS      $0x00, Y4, Y3, Y3
+
+longtailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 67(SP)
+
+longtailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece17
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, R10
+	JEQ   piece18
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, R10
+	JEQ   piece19
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, R10
+	JEQ   piece20
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, R10
+	JEQ   piece21
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece21:
+	MOVQ  64(SP), AX
+	BZHIQ R10, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R10, $+9
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R10, $+17
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R10, $+25
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged22:
+	LEAQ (DI)(R10*2), DI
+	MOVQ R10, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R10*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   longs
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R11, $+2
+	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS 4(BX), Y14
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS 4(R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y15, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y15, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y11, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y12, Y2
+	VMINPS       Y2, Y10, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y14, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y12, Y3
+	VMINPS       Y3, Y10, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y14, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPSLLD       $0x0f, Y5, Y7
@@ -15375,79 +19051,83 @@ laneloop:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
 	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y15, Y1, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y3, Y1, Y0
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VMOVUPS      32(R9), Y0
-	VBROADCASTSS least+48(FP), Y2
-	VPSUBD       Y0, Y2, Y2
+	VMOVUPS      32(R9), Y2
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y2, Y3, Y3
 	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y2, Y2
+	VPSUBD       Y2, Y10, Y10
+	VCVTDQ2PS    Y3, Y3
 	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VMAXPS       Y4, Y3, Y3
+	VMINPS       Y3, Y10, Y3
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y5, Y3, Y2
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
 	VMOVUPS      64(R9), Y0
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y0, Y3, Y3
+	VBROADCASTSS least+48(FP), Y2
+	VPSUBD       Y0, Y2, Y2
 	VBROADCASTSS most+52(FP), Y4
 	VPSUBD       Y0, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
+	VCVTDQ2PS    Y2, Y2
 	VCVTDQ2PS    Y4, Y4
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VFMADD213PS  Y15, Y3, Y7
-	VCMPPS       $0x00, Y6, Y3, Y3
-	VMOVUPS      96(R9), Y0
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y0, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
+	VMAXPS       Y6, Y2, Y2
+	VMINPS       Y2, Y4, Y2
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y7, Y2, Y0
+	VCMPPS       $0x00, Y6, Y2, Y2
+	VMOVUPS      96(R9), Y4
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y4, Y6, Y6
 	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y6, Y6
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y5, Y4
-	VFMADD213PS  Y15, Y4, Y9
-	VCMPPS       $0x00, Y8, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y7, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y7, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSLLD       $0x0f, Y9, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y9, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VMAXPS       Y8, Y5, Y5
+	VMINPS       Y5, Y6, Y5
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y9, Y5, Y4
+	VCMPPS       $0x00, Y8, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y4, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y4, Y0
+	VPADDD       Y6, Y0, Y0
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 3(SI)
 
 laneback:
@@ -15474,7 +19154,7 @@ lanetail:
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece12
+	JEQ   piece23
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -15487,9 +19167,9 @@ lanetail:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece12:
+piece23:
 	TESTQ $0x00000008, R10
-	JEQ   piece13
+	JEQ   piece24
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -15498,34 +19178,34 @@ piece12:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece13:
+piece24:
 	TESTQ $0x00000004, R10
-	JEQ   piece14
+	JEQ   piece25
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece14:
+piece25:
 	TESTQ $0x00000002, R10
-	JEQ   piece15
+	JEQ   piece26
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece15:
+piece26:
 	TESTQ $0x00000001, R10
-	JEQ   piece16
+	JEQ   piece27
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
 	MOVW  CX, 80(SP)(AX*1)
 
-piece16:
+piece27:
 	XORL  AX, AX
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
@@ -15544,7 +19224,7 @@ piece16:
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece17
+	JEQ   piece28
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -15565,9 +19245,9 @@ piece16:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 200(SP)(AX*1)
 
-piece17:
+piece28:
 	TESTQ $0x00000008, R10
-	JEQ   piece18
+	JEQ   piece29
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -15580,9 +19260,9 @@ piece17:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece29:
 	TESTQ $0x00000004, R10
-	JEQ   piece19
+	JEQ   piece30
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -15591,25 +19271,25 @@ piece18:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece19:
+piece30:
 	TESTQ $0x00000002, R10
-	JEQ   piece20
+	JEQ   piece31
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
 
-piece20:
+piece31:
 	TESTQ $0x00000001, R10
-	JEQ   piece21
+	JEQ   piece32
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 144(SP)(AX*1)
 
-piece21:
+piece32:
 	XORL  AX, AX
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
@@ -15628,7 +19308,7 @@ piece21:
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece22
+	JEQ   piece33
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -15649,9 +19329,9 @@ piece21:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 328(SP)(AX*1)
 
-piece22:
+piece33:
 	TESTQ $0x00000008, R10
-	JEQ   piece23
+	JEQ   piece34
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -15664,9 +19344,9 @@ piece22:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece23:
+piece34:
 	TESTQ $0x00000004, R10
-	JEQ   piece24
+	JEQ   piece35
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -15675,25 +19355,25 @@ piece23:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece24:
+piece35:
 	TESTQ $0x00000002, R10
-	JEQ   piece25
+	JEQ   piece36
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 272(SP)(AX*1)
 
-piece25:
+piece36:
 	TESTQ $0x00000001, R10
-	JEQ   piece26
+	JEQ   piece37
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 272(SP)(AX*1)
 
-piece26:
+piece37:
 	XORL  AX, AX
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
@@ -15712,7 +19392,7 @@ piece26:
 	MOVQ  AX, 512(SP)
 	MOVQ  AX, 520(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece27
+	JEQ   piece38
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -15733,9 +19413,9 @@ piece26:
 	MOVQ  56(R9)(AX*1), CX
 	MOVQ  CX, 456(SP)(AX*1)
 
-piece27:
+piece38:
 	TESTQ $0x00000008, R10
-	JEQ   piece28
+	JEQ   piece39
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -15748,9 +19428,9 @@ piece27:
 	MOVQ  24(R9)(AX*1), CX
 	MOVQ  CX, 424(SP)(AX*1)
 
-piece28:
+piece39:
 	TESTQ $0x00000004, R10
-	JEQ   piece29
+	JEQ   piece40
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -15759,25 +19439,25 @@ piece28:
 	MOVQ  8(R9)(AX*1), CX
 	MOVQ  CX, 408(SP)(AX*1)
 
-piece29:
+piece40:
 	TESTQ $0x00000002, R10
-	JEQ   piece30
+	JEQ   piece41
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
 	MOVQ  CX, 400(SP)(AX*1)
 
-piece30:
+piece41:
 	TESTQ $0x00000001, R10
-	JEQ   piece31
+	JEQ   piece42
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
 	MOVL  CX, 400(SP)(AX*1)
 
-piece31:
+piece42:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      272(SP), Y1
@@ -15822,92 +19502,96 @@ piece31:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
 	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y15, Y1, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y3, Y1, Y0
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R10, $+9
 	JLT          lanetailnarrow
-	VMOVUPS      432(SP), Y0
-	VBROADCASTSS least+48(FP), Y2
-	VPSUBD       Y0, Y2, Y2
+	VMOVUPS      432(SP), Y2
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y2, Y3, Y3
 	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y2, Y2
+	VPSUBD       Y2, Y10, Y10
+	VCVTDQ2PS    Y3, Y3
 	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y4, Y2, Y2
+	VMAXPS       Y4, Y3, Y3
+	VMINPS       Y3, Y10, Y3
+	VXORPS       Y2, Y2, Y2
+	VFMADD231PS  Y5, Y3, Y2
+	VCMPPS       $0x00, Y4, Y3, Y3
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
-	VMOVUPS      464(SP), Y0
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y0, Y4, Y4
+	VMOVUPS      464(SP), Y4
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y4, Y5, Y5
 	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y4, Y4
+	VPSUBD       Y4, Y10, Y10
+	VCVTDQ2PS    Y5, Y5
 	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y4, Y4
-	VMINPS       Y4, Y10, Y4
-	VFMADD213PS  Y15, Y4, Y7
-	VCMPPS       $0x00, Y6, Y4, Y4
+	VMAXPS       Y6, Y5, Y5
+	VMINPS       Y5, Y10, Y5
+	VXORPS       Y4, Y4, Y4
+	VFMADD231PS  Y7, Y5, Y4
+	VCMPPS       $0x00, Y6, Y5, Y5
 	CMPQ         R10, $+25
 	JLT          lanetailnarrow
-	VMOVUPS      496(SP), Y0
-	VBROADCASTSS least+48(FP), Y6
-	VPSUBD       Y0, Y6, Y6
+	VMOVUPS      496(SP), Y6
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y6, Y7, Y7
 	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y6, Y6
+	VPSUBD       Y6, Y10, Y10
+	VCVTDQ2PS    Y7, Y7
 	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y6, Y6
-	VMINPS       Y6, Y10, Y6
-	VFMADD213PS  Y15, Y6, Y9
-	VCMPPS       $0x00, Y8, Y6, Y6
+	VMAXPS       Y8, Y7, Y7
+	VMINPS       Y7, Y10, Y7
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y9, Y7, Y6
+	VCMPPS       $0x00, Y8, Y7, Y7
 
 lanetailnarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPSLLD       $0x0f, Y0, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y0, Y9
+	VPADDD       Y8, Y9, Y9
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y8, Y0, Y0
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y3, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       Y0, Y8, Y8
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y8, Y8
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y8, Y8
-	VPERMQ       $0xd8, Y8, Y8
-	VMOVUPS      Y8, (SP)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y7, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y7, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSLLD       $0x0f, Y9, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y9, Y5
-	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y2, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R10
-	JEQ   piece32
+	JEQ   piece43
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -15920,9 +19604,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece32:
+piece43:
 	TESTQ $0x00000008, R10
-	JEQ   piece33
+	JEQ   piece44
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -15931,51 +19615,51 @@ piece32:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece33:
+piece44:
 	TESTQ $0x00000004, R10
-	JEQ   piece34
+	JEQ   piece45
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece34:
+piece45:
 	TESTQ $0x00000002, R10
-	JEQ   piece35
+	JEQ   piece46
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece35:
+piece46:
 	TESTQ $0x00000001, R10
-	JEQ   piece36
+	JEQ   piece47
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece36:
+piece47:
 	MOVQ  64(SP), AX
 	BZHIQ R10, AX, AX
 	MOVB  AL, (SI)
 	CMPQ  R10, $+9
-	JLT   staged37
+	JLT   staged48
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
 	CMPQ  R10, $+17
-	JLT   staged37
+	JLT   staged48
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
 	CMPQ  R10, $+25
-	JLT   staged37
+	JLT   staged48
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 
-staged37:
+staged48:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -15994,28 +19678,28 @@ groupstream:
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
+	VFNMADD231PS Y15, Y1, Y0
 	VBROADCASTSS (R8), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y2
 	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
+	VFNMADD231PS Y15, Y2, Y0
 	VBROADCASTSS (R8), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y3
 	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
+	VFNMADD231PS Y15, Y3, Y0
 	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y4
 	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
+	VFNMADD231PS Y15, Y4, Y0
 	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -16025,16 +19709,16 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
+	VMAXPS       Y1, Y14, Y0
+	VMINPS       Y0, Y13, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y1, Y6
+	VMAXPS       Y2, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPSLLD       $0x0f, Y5, Y7
@@ -16051,16 +19735,16 @@ groupstream:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y2, Y5
+	VMAXPS       Y3, Y14, Y2
+	VMINPS       Y2, Y13, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y3, Y6
+	VMAXPS       Y4, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPSLLD       $0x0f, Y5, Y7
@@ -16095,26 +19779,30 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VADDPS       Y15, Y1, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VMAXPS       Y0, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y15, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VADDPS       Y15, Y3, Y4
-	VMULPS       Y14, Y4, Y4
-	VADDPS       Y15, Y4, Y4
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
@@ -16134,26 +19822,30 @@ grouprare:
 	VMOVUPS      Y2, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VADDPS       Y15, Y2, Y4
-	VMULPS       Y14, Y4, Y4
-	VADDPS       Y15, Y4, Y4
+	VMAXPS       Y0, Y14, Y2
+	VMINPS       Y2, Y13, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y5
-	VMINPS       Y5, Y12, Y5
-	VADDPS       Y15, Y5, Y6
-	VMULPS       Y14, Y6, Y6
-	VADDPS       Y15, Y6, Y6
+	VMAXPS       Y0, Y14, Y5
+	VMINPS       Y5, Y13, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y15, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
 	VPSLLD       $0x0f, Y4, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y4, Y8
@@ -16187,20 +19879,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(R9), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y3, Y4, Y5
+	VBROADCASTSS most+52(FP), Y3
+	VBROADCASTSS 4(R9), Y4
+	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBLENDVPS    Y0, Y1, Y15, Y15
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBLENDVPS    Y0, Y3, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
@@ -16221,39 +19914,41 @@ groupmeet1next:
 	ADDQ         $+4, R9
 	CMPQ         R11, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS (R9), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y4, Y5, Y6
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS (R9), Y5
+	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VMOVAPS      Y3, Y12
-	VMOVAPS      Y4, Y11
+	VBROADCASTSS most+52(FP), Y5
+	VBROADCASTSS (R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (BX), Y14
+	VMOVAPS      Y4, Y13
+	VMOVAPS      Y5, Y12
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS 4(R9), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VBROADCASTSS most+52(FP), Y5
-	VPSUBD       Y4, Y5, Y6
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS 4(R9), Y5
+	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS most+52(FP), Y5
+	VBROADCASTSS 4(R9), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
 	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y14, Y14
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y4, Y11, Y11
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y15, Y15
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y14, Y14
+	VBLENDVPS    Y1, Y4, Y13, Y13
+	VBLENDVPS    Y1, Y5, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -16274,39 +19969,41 @@ groupmeet2next:
 	ADDQ         $+4, R9
 	CMPQ         R11, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS (R9), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y5, Y6, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VMOVAPS      Y4, Y12
-	VMOVAPS      Y5, Y11
+	VBROADCASTSS least+48(FP), Y6
+	VBROADCASTSS (R9), Y7
+	VPSUBD       Y7, Y6, Y8
+	VCVTDQ2PS    Y8, Y6
+	VBROADCASTSS most+52(FP), Y7
+	VBROADCASTSS (R9), Y8
+	VPSUBD       Y8, Y7, Y9
+	VCVTDQ2PS    Y9, Y7
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (BX), Y14
+	VMOVAPS      Y6, Y13
+	VMOVAPS      Y7, Y12
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R9), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y5, Y6, Y7
-	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS least+48(FP), Y6
+	VBROADCASTSS 4(R9), Y7
+	VPSUBD       Y7, Y6, Y8
+	VCVTDQ2PS    Y8, Y6
+	VBROADCASTSS most+52(FP), Y7
+	VBROADCASTSS 4(R9), Y8
+	VPSUBD       Y8, Y7, Y9
+	VCVTDQ2PS    Y9, Y7
 	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y14, Y14
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+20(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y15, Y15
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y14, Y14
+	VBLENDVPS    Y3, Y6, Y13, Y13
+	VBLENDVPS    Y3, Y7, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -16327,39 +20024,41 @@ groupmeet3next:
 	ADDQ         $+4, R9
 	CMPQ         R11, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS (R9), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y6, Y7, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS (BX), Y13
-	VMOVAPS      Y5, Y12
-	VMOVAPS      Y6, Y11
+	VBROADCASTSS least+48(FP), Y8
+	VBROADCASTSS (R9), Y9
+	VPSUBD       Y9, Y8, Y10
+	VCVTDQ2PS    Y10, Y8
+	VBROADCASTSS most+52(FP), Y9
+	VBROADCASTSS (R9), Y10
+	VPSUBD       Y10, Y9, Y11
+	VCVTDQ2PS    Y11, Y9
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS (BX), Y14
+	VMOVAPS      Y8, Y13
+	VMOVAPS      Y9, Y12
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS 4(R9), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS most+52(FP), Y7
-	VPSUBD       Y6, Y7, Y8
-	VCVTDQ2PS    Y8, Y6
+	VBROADCASTSS least+48(FP), Y8
+	VBROADCASTSS 4(R9), Y9
+	VPSUBD       Y9, Y8, Y10
+	VCVTDQ2PS    Y10, Y8
+	VBROADCASTSS most+52(FP), Y9
+	VBROADCASTSS 4(R9), Y10
+	VPSUBD       Y10, Y9, Y11
+	VCVTDQ2PS    Y11, Y9
 	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y14, Y14
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBLENDVPS    Y0, Y5, Y12, Y12
-	VBLENDVPS    Y0, Y6, Y11, Y11
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+20(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y15, Y15
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y14, Y14
+	VBLENDVPS    Y5, Y8, Y13, Y13
+	VBLENDVPS    Y5, Y9, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -16372,54 +20071,62 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD 80(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y1
-	VMINPS    Y1, Y12, Y1
-	VADDPS    Y15, Y1, Y2
-	VMULPS    Y14, Y2, Y2
-	VADDPS    Y15, Y2, Y2
+	VMAXPS    Y0, Y14, Y1
+	VMINPS    Y1, Y13, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y15, Y2, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y2
 	VCMPPS    $0x00, Y0, Y1, Y1
 	CMPQ      R10, $+9
 	JLT       grouptailrarenarrow
 	VPMOVZXWD 96(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y3
-	VMINPS    Y3, Y12, Y3
-	VADDPS    Y15, Y3, Y4
-	VMULPS    Y14, Y4, Y4
-	VADDPS    Y15, Y4, Y4
+	VMAXPS    Y0, Y14, Y3
+	VMINPS    Y3, Y13, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y15, Y4, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y4
 	VCMPPS    $0x00, Y0, Y3, Y3
 	CMPQ      R10, $+17
 	JLT       grouptailrarenarrow
 	VPMOVZXWD 112(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y5
-	VMINPS    Y5, Y12, Y5
-	VADDPS    Y15, Y5, Y6
-	VMULPS    Y14, Y6, Y6
-	VADDPS    Y15, Y6, Y6
+	VMAXPS    Y0, Y14, Y5
+	VMINPS    Y5, Y13, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y15, Y6, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y6
 	VCMPPS    $0x00, Y0, Y5, Y5
 	CMPQ      R10, $+25
 	JLT       grouptailrarenarrow
 	VPMOVZXWD 128(SP), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VDIVPS    Y14, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
 	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y13, Y7
-	VMINPS    Y7, Y12, Y7
-	VADDPS    Y15, Y7, Y8
-	VMULPS    Y14, Y8, Y8
-	VADDPS    Y15, Y8, Y8
+	VMAXPS    Y0, Y14, Y7
+	VMINPS    Y7, Y13, Y7
+	VXORPS    Y8, Y8, Y8
+	VADDPS    Y8, Y7, Y8
+	VMULPS    Y15, Y8, Y8
+	VXORPS    Y9, Y9, Y9
+	VADDPS    Y9, Y8, Y8
 	VCMPPS    $0x00, Y0, Y7, Y7
 
 grouptailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPSLLD       $0x0f, Y2, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y2, Y10
@@ -16438,7 +20145,7 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y6, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y6, Y4
@@ -16467,80 +20174,51 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 groupmeetrare:
-	VXORPS Y15, Y15, Y15
-	MOVQ   R13, R11
-	SUBQ   BX, R15
-	ADDQ   R15, BX
-	ADDQ   R15, R8
-	ADDQ   R15, R9
-	MOVQ   R10, R13
-	SUBQ   R15, R15
-	ADDQ   $+32, R15
-	JMP    grouppieces
+	MOVQ R13, R11
+	SUBQ BX, R15
+	ADDQ R15, BX
+	ADDQ R15, R8
+	ADDQ R15, R9
+	MOVQ R10, R13
+	SUBQ R15, R15
+	ADDQ $+32, R15
+	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R9), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y14, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y14, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMADD231PS  Y14, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMADD231PS  Y14, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          short2rare
+	JNE          longrare
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y12, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y14, Y0, Y5
+	VMINPS       Y0, Y11, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y14, Y1, Y6
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPSLLD       $0x0f, Y5, Y7
@@ -16557,16 +20235,340 @@ short2stream:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VMOVAPS      Y15, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMAXPS       Y3, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y9, Y3
-	VMOVAPS      Y15, Y6
-	VFMADD231PS  Y13, Y3, Y6
+	VMAXPS       Y4, Y12, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y15, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSLLD       $0x0f, Y4, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y4, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y5
+	VMINPS       Y5, Y11, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y15, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y4, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y8, Y7, Y4
+	VPSLLD       $0x0f, Y6, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y6, Y8
+	VPADDD       Y0, Y8, Y8
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(SI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD 80(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y12, Y1
+	VMINPS    Y1, Y11, Y1
+	VXORPS    Y2, Y2, Y2
+	VADDPS    Y2, Y1, Y2
+	VMULPS    Y15, Y2, Y2
+	VXORPS    Y3, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R10, $+9
+	JLT       longtailrarenarrow
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y12, Y3
+	VMINPS    Y3, Y11, Y3
+	VXORPS    Y4, Y4, Y4
+	VADDPS    Y4, Y3, Y4
+	VMULPS    Y15, Y4, Y4
+	VXORPS    Y5, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+17
+	JLT       longtailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y12, Y5
+	VMINPS    Y5, Y11, Y5
+	VXORPS    Y6, Y6, Y6
+	VADDPS    Y6, Y5, Y6
+	VMULPS    Y15, Y6, Y6
+	VXORPS    Y7, Y7, Y7
+	VADDPS    Y7, Y6, Y6
+	VCMPPS    $0x00, Y0, Y5, Y5
+	CMPQ      R10, $+25
+	JLT       longtailrarenarrow
+	VPMOVZXWD 128(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y15, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y12, Y7
+	VMINPS    Y7, Y11, Y7
+	VXORPS    Y8, Y8, Y8
+	VADDPS    Y8, Y7, Y8
+	VMULPS    Y15, Y8, Y8
+	VXORPS    Y9, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VCMPPS    $0x00, Y0, Y7, Y7
+
+longtailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VPSLLD       $0x0f, Y2, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y2, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y10, Y9, Y2
+	VPSLLD       $0x0f, Y4, Y10
+	VPSRLD       $0x1f, Y10, Y10
+	VPADDD       Y10, Y4, Y10
+	VPADDD       Y0, Y10, Y10
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y10, Y9, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y6, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y6, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y4, Y2, Y6
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y4, Y2, Y8
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 67(SP)
+	JMP          longtailback
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS 4(BX), Y14
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS 4(R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y15, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y15, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y11, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y12, Y2
+	VMINPS       Y2, Y10, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y14, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y12, Y3
+	VMINPS       Y3, Y10, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y14, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPSLLD       $0x0f, Y5, Y7
@@ -16604,26 +20606,30 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y1
-	VMINPS       Y1, Y10, Y1
-	VADDPS       Y15, Y1, Y2
-	VMULPS       Y14, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y11, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y15, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y2
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y10, Y3
-	VADDPS       Y15, Y3, Y4
-	VMULPS       Y14, Y4, Y4
-	VADDPS       Y15, Y4, Y4
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
@@ -16643,26 +20649,30 @@ short2rare:
 	VMOVUPS      Y2, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y2
-	VMINPS       Y2, Y9, Y2
-	VADDPS       Y15, Y2, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y15, Y4, Y4
+	VMAXPS       Y0, Y12, Y2
+	VMINPS       Y2, Y10, Y2
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y2, Y4
+	VMULPS       Y14, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y11, Y5
-	VMINPS       Y5, Y9, Y5
-	VADDPS       Y15, Y5, Y6
-	VMULPS       Y13, Y6, Y6
-	VADDPS       Y15, Y6, Y6
+	VMAXPS       Y0, Y12, Y5
+	VMINPS       Y5, Y10, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y14, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y6
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
 	VPSLLD       $0x0f, Y4, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y4, Y8
@@ -16705,9 +20715,11 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
 	VMINPS       Y3, Y4, Y3
-	VADDPS       Y15, Y3, Y2
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -16723,12 +20735,14 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
 	VMINPS       Y5, Y6, Y5
-	VADDPS       Y15, Y5, Y4
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y5, Y4
 	VMULPS       Y1, Y4, Y4
-	VADDPS       Y15, Y4, Y4
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y4, Y4
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
@@ -16760,9 +20774,11 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y4, Y4
 	VMINPS       Y4, Y6, Y4
-	VADDPS       Y15, Y4, Y2
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y4, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
@@ -16778,12 +20794,14 @@ lanerare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y7, Y7
 	VMINPS       Y7, Y8, Y7
-	VADDPS       Y15, Y7, Y6
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y7, Y6
 	VMULPS       Y1, Y6, Y6
-	VADDPS       Y15, Y6, Y6
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y6, Y6
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y2, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y2, Y8
@@ -16826,9 +20844,11 @@ lanetailrare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
 	VMINPS       Y3, Y4, Y3
-	VADDPS       Y15, Y3, Y2
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y15, Y2, Y2
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x00, Y0, Y3, Y3
 	CMPQ         R10, $+9
 	JLT          lanetailrarenarrow
@@ -16846,9 +20866,11 @@ lanetailrare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
 	VMINPS       Y5, Y6, Y5
-	VADDPS       Y15, Y5, Y4
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y5, Y4
 	VMULPS       Y1, Y4, Y4
-	VADDPS       Y15, Y4, Y4
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y4, Y4
 	VCMPPS       $0x00, Y0, Y5, Y5
 	CMPQ         R10, $+17
 	JLT          lanetailrarenarrow
@@ -16866,9 +20888,11 @@ lanetailrare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y7, Y7
 	VMINPS       Y7, Y8, Y7
-	VADDPS       Y15, Y7, Y6
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y7, Y6
 	VMULPS       Y1, Y6, Y6
-	VADDPS       Y15, Y6, Y6
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y6, Y6
 	VCMPPS       $0x00, Y0, Y7, Y7
 	CMPQ         R10, $+25
 	JLT          lanetailrarenarrow
@@ -16886,14 +20910,16 @@ lanetailrare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y9, Y9
 	VMINPS       Y9, Y10, Y9
-	VADDPS       Y15, Y9, Y8
+	VXORPS       Y8, Y8, Y8
+	VADDPS       Y8, Y9, Y8
 	VMULPS       Y1, Y8, Y8
-	VADDPS       Y15, Y8, Y8
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y8, Y8
 	VCMPPS       $0x00, Y0, Y9, Y9
 
 lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y2, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y2, Y10
@@ -16912,7 +20938,7 @@ lanetailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y6, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y6, Y2
@@ -18467,7 +22493,7 @@ grouprare:
 	VADDPS       Y12, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
@@ -18510,7 +22536,7 @@ grouprare:
 	VADDPS       Y12, Y6, Y6
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
 	VPSLLD       $0x0f, Y4, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y4, Y8
@@ -18543,7 +22569,7 @@ groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -18581,7 +22607,7 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y3
+	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -18619,7 +22645,7 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+8(SB), Y5
+	VMOVDQU      constantsAVX2<>+20(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -18657,7 +22683,7 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+8(SB), Y7
+	VMOVDQU      constantsAVX2<>+20(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
@@ -18732,7 +22758,7 @@ grouptailrare:
 
 grouptailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPSLLD       $0x0f, Y2, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y2, Y10
@@ -18751,7 +22777,7 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
 	VPSLLD       $0x0f, Y6, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y6, Y4
@@ -18939,7 +22965,7 @@ short2rare:
 	VADDPS       Y11, Y4, Y4
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
@@ -18982,7 +23008,7 @@ short2rare:
 	VADDPS       Y10, Y6, Y6
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7
 	VPSLLD       $0x0f, Y4, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y4, Y8
@@ -19040,7 +23066,7 @@ lanerare:
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y4, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y4, Y2
@@ -19087,7 +23113,7 @@ lanerare:
 	VADDPS       Y2, Y8, Y8
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y6, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y6, Y2
@@ -19181,7 +23207,7 @@ lanetailrare:
 
 lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y4, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y4, Y2
@@ -19200,7 +23226,7 @@ lanetailrarenarrow:
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
 	VPSLLD       $0x0f, Y8, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y8, Y2
@@ -19229,21 +23255,24 @@ lanetailrarenarrow:
 	JMP          lanetailback
 
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
-DATA constantsAVX2<>+4(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+8(SB)/4, $0x00000000
-DATA constantsAVX2<>+12(SB)/4, $0x00000001
-DATA constantsAVX2<>+16(SB)/4, $0x00000002
-DATA constantsAVX2<>+20(SB)/4, $0x00000003
-DATA constantsAVX2<>+24(SB)/4, $0x00000004
-DATA constantsAVX2<>+28(SB)/4, $0x00000005
-DATA constantsAVX2<>+32(SB)/4, $0x00000006
-DATA constantsAVX2<>+36(SB)/4, $0x00000007
-DATA constantsAVX2<>+40(SB)/4, $0x00000000
-DATA constantsAVX2<>+44(SB)/4, $0x00000004
-DATA constantsAVX2<>+48(SB)/4, $0x00000001
-DATA constantsAVX2<>+52(SB)/4, $0x00000005
-DATA constantsAVX2<>+56(SB)/4, $0x00000002
-DATA constantsAVX2<>+60(SB)/4, $0x00000006
-DATA constantsAVX2<>+64(SB)/4, $0x00000003
-DATA constantsAVX2<>+68(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $72
+DATA constantsAVX2<>+4(SB)/4, $0x00000001
+DATA constantsAVX2<>+8(SB)/4, $0x3f800000
+DATA constantsAVX2<>+12(SB)/4, $0x34800000
+DATA constantsAVX2<>+16(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+20(SB)/4, $0x00000000
+DATA constantsAVX2<>+24(SB)/4, $0x00000001
+DATA constantsAVX2<>+28(SB)/4, $0x00000002
+DATA constantsAVX2<>+32(SB)/4, $0x00000003
+DATA constantsAVX2<>+36(SB)/4, $0x00000004
+DATA constantsAVX2<>+40(SB)/4, $0x00000005
+DATA constantsAVX2<>+44(SB)/4, $0x00000006
+DATA constantsAVX2<>+48(SB)/4, $0x00000007
+DATA constantsAVX2<>+52(SB)/4, $0x00000000
+DATA constantsAVX2<>+56(SB)/4, $0x00000004
+DATA constantsAVX2<>+60(SB)/4, $0x00000001
+DATA constantsAVX2<>+64(SB)/4, $0x00000005
+DATA constantsAVX2<>+68(SB)/4, $0x00000002
+DATA constantsAVX2<>+72(SB)/4, $0x00000006
+DATA constantsAVX2<>+76(SB)/4, $0x00000003
+DATA constantsAVX2<>+80(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $84

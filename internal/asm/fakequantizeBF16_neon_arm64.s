@@ -10,6 +10,7 @@ TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -30,6 +31,12 @@ TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-64
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -347,6 +354,195 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 16(R1), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V0.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
+	FMOVQ F0, (R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V0.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V10.S4, V3.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
+	FMOVQ F0, 16(R0)
+longback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V0.S4
+	CMP $5, R4
+	BLT longtailnarrow
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V2.S4
+	CMP $9, R4
+	BLT longtailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V1.S4
+	CMP $13, R4
+	BLT longtailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V10.S4, V3.S4, V4.S4
+longtailnarrow:
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
+	FMOVQ F0, 16(RSP)
+	VCMTST V12.S4, V1.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
+	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
+	FMOVQ F1, 32(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	ADD R4<<1, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -433,22 +629,22 @@ lanetail:
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
+piece17:
+	TBZ $2, R4, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
+piece18:
+	TBZ $1, R4, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
+piece19:
+	TBZ $0, R4, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -456,24 +652,24 @@ piece12:
 	FMOVQ F31, 128(RSP)
 	MOVD R2, R16
 	ADD $80, RSP, R17
-	TBZ $3, R4, piece13
+	TBZ $3, R4, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
+piece21:
+	TBZ $2, R4, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
+piece22:
+	TBZ $1, R4, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
+piece23:
+	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece16:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -481,24 +677,24 @@ piece16:
 	FMOVQ F31, 192(RSP)
 	MOVD R3, R16
 	ADD $144, RSP, R17
-	TBZ $3, R4, piece17
+	TBZ $3, R4, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
+piece25:
+	TBZ $2, R4, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
+piece26:
+	TBZ $1, R4, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
+piece27:
+	TBZ $0, R4, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece28:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 144(RSP), F2
@@ -575,22 +771,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R4, piece21
+	TBZ $3, R4, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
+piece29:
+	TBZ $2, R4, piece30
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
+piece30:
+	TBZ $1, R4, piece31
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
+piece31:
+	TBZ $0, R4, piece32
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece24:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -867,6 +1063,133 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	B longback
+longtailrare:
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 64(RSP), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+longtailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
+	FMOVQ F5, 16(RSP)
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
+	FMOVQ F0, 32(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1009,6 +1332,7 @@ TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip, V0 zeroPoint, V1 ISub, V0 ISub, V8 ToFloat, V7 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 27
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -1028,6 +1352,12 @@ TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $264-72
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -1370,6 +1700,201 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
+	VLD1R (R4), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 16(R1), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V0.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
+	FMOVQ F0, (R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V0.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V10.S4, V3.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
+	FMOVQ F0, 16(R0)
+longback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V0.S4
+	CMP $5, R5
+	BLT longtailnarrow
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V2.S4
+	CMP $9, R5
+	BLT longtailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V1.S4
+	CMP $13, R5
+	BLT longtailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V10.S4, V3.S4, V4.S4
+longtailnarrow:
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
+	FMOVQ F0, 16(RSP)
+	VCMTST V12.S4, V1.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
+	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
+	FMOVQ F1, 32(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	ADD R5<<1, R0, R0
+	ADD R5<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -1477,22 +2002,22 @@ lanetail:
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
-	TBZ $3, R5, piece9
+	TBZ $3, R5, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
+piece17:
+	TBZ $2, R5, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
+piece18:
+	TBZ $1, R5, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
+piece19:
+	TBZ $0, R5, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -1500,56 +2025,6 @@ piece12:
 	FMOVQ F31, 128(RSP)
 	MOVD R2, R16
 	ADD $80, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $144, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R4, R16
-	ADD $208, RSP, R17
 	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -1568,6 +2043,56 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R3, R16
+	ADD $144, RSP, R17
+	TBZ $3, R5, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R5, piece26
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece28:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	MOVD R4, R16
+	ADD $208, RSP, R17
+	TBZ $3, R5, piece29
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece29:
+	TBZ $2, R5, piece30
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece30:
+	TBZ $1, R5, piece31
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece31:
+	TBZ $0, R5, piece32
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece32:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 144(RSP), F2
@@ -1664,22 +2189,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece25
+	TBZ $3, R5, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
+piece33:
+	TBZ $2, R5, piece34
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R5, piece27
+piece34:
+	TBZ $1, R5, piece35
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R5, piece28
+piece35:
+	TBZ $0, R5, piece36
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece28:
+piece36:
 laneend:
 	RET
 grouprare:
@@ -2033,6 +2558,133 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	B longback
+longtailrare:
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 64(RSP), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+longtailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x4e20e410 // fcmeq v16.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e604205 // addhn2 v5.8h, v16.4s, v0.4s
+	FMOVQ F5, 16(RSP)
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
+	FMOVQ F0, 32(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3353,7 +4005,8 @@ TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip
-	// vector registers in use at once: 18
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3374,6 +4027,12 @@ TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $216-72
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -3739,6 +4398,233 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V5.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V6.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+longback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	CMP $5, R5
+	BLT longtailnarrow
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R5
+	BLT longtailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V7.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R5
+	BLT longtailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V16.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+longtailnarrow:
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e7140c5 // addhn2 v5.8h, v6.4s, v17.4s
+	FMOVQ F5, 16(RSP)
+	VCMTST V12.S4, V7.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V16.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
+	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
+	FMOVQ F7, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R5, piece21
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece21:
+	TBZ $2, R5, piece22
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece24:
+	ADD R5<<1, R0, R0
+	ADD R5, R1, R1
+	ADD R5<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -3835,22 +4721,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
+	TBZ $3, R5, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
+piece25:
+	TBZ $2, R5, piece26
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R5, piece15
+piece26:
+	TBZ $1, R5, piece27
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R5, piece16
+piece27:
+	TBZ $0, R5, piece28
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece16:
+piece28:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -3858,24 +4744,24 @@ piece16:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R5, piece17
+	TBZ $3, R5, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
+piece29:
+	TBZ $2, R5, piece30
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
+piece30:
+	TBZ $1, R5, piece31
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
+piece31:
+	TBZ $0, R5, piece32
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece32:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -3883,24 +4769,24 @@ piece20:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R5, piece21
+	TBZ $3, R5, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
+piece33:
+	TBZ $2, R5, piece34
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
+piece34:
+	TBZ $1, R5, piece35
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
+piece35:
+	TBZ $0, R5, piece36
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece24:
+piece36:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 160(RSP), F2
@@ -3986,40 +4872,40 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece25
+	TBZ $3, R5, piece37
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
+piece37:
+	TBZ $2, R5, piece38
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R5, piece27
+piece38:
+	TBZ $1, R5, piece39
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R5, piece28
+piece39:
+	TBZ $0, R5, piece40
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece28:
+piece40:
 	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece29
+	TBZ $3, R5, piece41
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R5, piece30
+piece41:
+	TBZ $2, R5, piece42
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R5, piece31
+piece42:
+	TBZ $1, R5, piece43
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R5, piece32
+piece43:
+	TBZ $0, R5, piece44
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece32:
+piece44:
 laneend:
 	RET
 grouprare:
@@ -4314,6 +5200,151 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, (R0)
+	FMOVQ 16(R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
+	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	B longback
+longtailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e2ff4a6 // fmax v6.4s, v5.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+longtailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e23e471 // fcmeq v17.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e492 // fcmeq v18.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V18.B16
+	VCMTST V12.S4, V18.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634231 // addhn v17.4h, v17.4s, v3.4s
+	WORD $0x4e644251 // addhn2 v17.8h, v18.4s, v4.4s
+	FMOVQ F17, 16(RSP)
+	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x4e30e607 // fcmeq v7.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V7.B16
+	VCMTST V12.S4, V7.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
+	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	FMOVQ F3, 32(RSP)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, 48(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4474,6 +5505,7 @@ TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip, V0 zeroPoint, V1 ISub, V0 ISub, V8 ToFloat, V7 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 27
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -4494,6 +5526,12 @@ TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $280-80
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
+	CMP $128, R8
+	BLT groups
+	AND $15, R8, R16
+	CBZ R16, longs
+	CMP $1, R7
+	BEQ longs
 groups:
 	MOVD R8, R6
 	MUL R7, R6, R6
@@ -4884,6 +5922,239 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
+	MOVD R8, R6
+	CMP $16, R6
+	BLT longtail
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V16.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V16.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e27f481 // fmax v1.4s, v4.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V5.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V16.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V16.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
+	FMOVQ F5, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+longback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE longloop
+longtail:
+	CBZ R6, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R6, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R6, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R6, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	CMP $5, R6
+	BLT longtailnarrow
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V16.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R6
+	BLT longtailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e27f481 // fmax v1.4s, v4.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V17.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R6
+	BLT longtailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V18.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+longtailnarrow:
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V16.S4, V19.S4
+	VSUB V19.S4, V11.S4, V19.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e734205 // addhn2 v5.8h, v16.4s, v19.4s
+	FMOVQ F5, 16(RSP)
+	VCMTST V12.S4, V17.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V18.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e634231 // addhn v17.4h, v17.4s, v3.4s
+	WORD $0x4e654251 // addhn2 v17.8h, v18.4s, v5.4s
+	FMOVQ F17, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R6, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R6, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R6, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R6, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R6, piece21
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece21:
+	TBZ $2, R6, piece22
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece22:
+	TBZ $1, R6, piece23
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece23:
+	TBZ $0, R6, piece24
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece24:
+	ADD R6<<1, R0, R0
+	ADD R6, R1, R1
+	ADD R6<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUB $1, R7, R7
+	CBNZ R7, longs
+	RET
 lanes:
 	MOVD R7, R6
 	CMP $16, R6
@@ -5001,22 +6272,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
+	TBZ $3, R6, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
+piece25:
+	TBZ $2, R6, piece26
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R6, piece15
+piece26:
+	TBZ $1, R6, piece27
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R6, piece16
+piece27:
+	TBZ $0, R6, piece28
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece16:
+piece28:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -5024,24 +6295,24 @@ piece16:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R6, piece17
+	TBZ $3, R6, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
+piece29:
+	TBZ $2, R6, piece30
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
+piece30:
+	TBZ $1, R6, piece31
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
+piece31:
+	TBZ $0, R6, piece32
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece32:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -5049,24 +6320,24 @@ piece20:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R6, piece21
+	TBZ $3, R6, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
+piece33:
+	TBZ $2, R6, piece34
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
+piece34:
+	TBZ $1, R6, piece35
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
+piece35:
+	TBZ $0, R6, piece36
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece24:
+piece36:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -5074,24 +6345,24 @@ piece24:
 	FMOVQ F31, 272(RSP)
 	MOVD R5, R16
 	ADD $224, RSP, R17
-	TBZ $3, R6, piece25
+	TBZ $3, R6, piece37
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
+piece37:
+	TBZ $2, R6, piece38
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
+piece38:
+	TBZ $1, R6, piece39
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
+piece39:
+	TBZ $0, R6, piece40
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece28:
+piece40:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 160(RSP), F2
@@ -5197,40 +6468,40 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece29
+	TBZ $3, R6, piece41
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R6, piece30
+piece41:
+	TBZ $2, R6, piece42
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R6, piece31
+piece42:
+	TBZ $1, R6, piece43
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R6, piece32
+piece43:
+	TBZ $0, R6, piece44
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece32:
+piece44:
 	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece33
+	TBZ $3, R6, piece45
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece33:
-	TBZ $2, R6, piece34
+piece45:
+	TBZ $2, R6, piece46
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece34:
-	TBZ $1, R6, piece35
+piece46:
+	TBZ $1, R6, piece47
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece35:
-	TBZ $0, R6, piece36
+piece47:
+	TBZ $0, R6, piece48
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece36:
+piece48:
 laneend:
 	RET
 grouprare:
@@ -5602,6 +6873,151 @@ groupmeetrare:
 	SUB R10, R10, R10
 	ADD $16, R10, R10
 	B grouppieces
+longrare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e490 // fcmeq v16.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e644205 // addhn2 v5.8h, v16.4s, v4.4s
+	FMOVQ F5, (R0)
+	FMOVQ 16(R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e27f485 // fmax v5.4s, v4.4s, v7.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e2dd491 // fadd v17.4s, v4.4s, v13.4s
+	WORD $0x6e2ade31 // fmul v17.4s, v17.4s, v10.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V18.B16
+	VCMTST V12.S4, V18.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e704063 // addhn v3.4h, v3.4s, v16.4s
+	WORD $0x4e604243 // addhn2 v3.8h, v18.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	B longback
+longtailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R6
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R6
+	BLT longtailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e27f4b0 // fmax v16.4s, v5.4s, v7.4s
+	WORD $0x4ea6f610 // fmin v16.4s, v16.4s, v6.4s
+	WORD $0x4e2dd611 // fadd v17.4s, v16.4s, v13.4s
+	WORD $0x6e2ade31 // fmul v17.4s, v17.4s, v10.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
+	CMP $13, R6
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f405 // fmax v5.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e2dd4b2 // fadd v18.4s, v5.4s, v13.4s
+	WORD $0x6e2ade52 // fmul v18.4s, v18.4s, v10.4s
+	WORD $0x4e2dd652 // fadd v18.4s, v18.4s, v13.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+longtailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e23e473 // fcmeq v19.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V19.B16
+	VCMTST V12.S4, V19.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e494 // fcmeq v20.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V20.B16
+	VCMTST V12.S4, V20.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634273 // addhn v19.4h, v19.4s, v3.4s
+	WORD $0x4e644293 // addhn2 v19.8h, v20.4s, v4.4s
+	FMOVQ F19, 16(RSP)
+	WORD $0x4e31e623 // fcmeq v3.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x4e32e651 // fcmeq v17.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
+	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
+	FMOVQ F3, 32(RSP)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, 48(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -7062,7 +8478,8 @@ TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 19
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -7084,6 +8501,12 @@ TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-72
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -7461,6 +8884,242 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V8.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V9.S4, V8.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V8.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V9.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V9.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V6.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V5.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V6.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
+	FMOVQ F5, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000020 // str h0, [x1]
+longback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R5, piece12
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece12:
+	TBZ $1, R5, piece13
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece13:
+	TBZ $0, R5, piece14
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece14:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V8.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V9.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	CMP $5, R5
+	BLT longtailnarrow
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V9.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R5
+	BLT longtailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V16.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R5
+	BLT longtailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V17.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+longtailnarrow:
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V18.S4
+	VSUB V18.S4, V11.S4, V18.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e7240c5 // addhn2 v5.8h, v6.4s, v18.4s
+	FMOVQ F5, 16(RSP)
+	VCMTST V12.S4, V16.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V17.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
+	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
+	FMOVQ F16, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d0063e0 // str h0, [sp, #48]
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R5, piece16
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece16:
+	TBZ $1, R5, piece17
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece17:
+	TBZ $0, R5, piece18
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece18:
+	MOVD $0, R17
+	ADD R5, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVHU 48(RSP), R19
+	AND R16, R19, R19
+	MOVH R19, 48(RSP)
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	ADD $7, R5, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece19
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece19:
+	TBZ $0, R20, piece20
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece20:
+	ADD R5<<1, R0, R0
+	ADD R5>>3, R1, R1
+	ADD R5<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -7560,22 +9219,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece11
+	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R5, piece12
+piece21:
+	TBZ $2, R5, piece22
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R5, piece13
+piece22:
+	TBZ $1, R5, piece23
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R5, piece14
+piece23:
+	TBZ $0, R5, piece24
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece14:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -7583,24 +9242,24 @@ piece14:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R5, piece15
+	TBZ $3, R5, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R5, piece16
+piece25:
+	TBZ $2, R5, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R5, piece17
+piece26:
+	TBZ $1, R5, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R5, piece18
+piece27:
+	TBZ $0, R5, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece18:
+piece28:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -7608,24 +9267,24 @@ piece18:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R5, piece19
+	TBZ $3, R5, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R5, piece20
+piece29:
+	TBZ $2, R5, piece30
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R5, piece21
+piece30:
+	TBZ $1, R5, piece31
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R5, piece22
+piece31:
+	TBZ $0, R5, piece32
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
+piece32:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 160(RSP), F2
@@ -7714,22 +9373,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece23
+	TBZ $3, R5, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R5, piece24
+piece33:
+	TBZ $2, R5, piece34
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece24:
-	TBZ $1, R5, piece25
+piece34:
+	TBZ $1, R5, piece35
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece25:
-	TBZ $0, R5, piece26
+piece35:
+	TBZ $0, R5, piece36
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece26:
+piece36:
 	MOVD $0, R17
 	ADD R5, R17, R16
 	MOVD $1, R17
@@ -7743,14 +9402,14 @@ piece26:
 	ADD $7, R5, R20
 	MOVD $0, R19
 	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece27
+	TBZ $1, R20, piece37
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R20, piece28
+piece37:
+	TBZ $0, R20, piece38
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece28:
+piece38:
 laneend:
 	RET
 grouprare:
@@ -8051,6 +9710,157 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V12.S4, V6.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, (R0)
+	FMOVQ 16(R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d000022 // str h2, [x1]
+	B longback
+longtailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e29fca5 // fdiv v5.4s, v5.4s, v9.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e2ff4a6 // fmax v6.4s, v5.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4d0 // fadd v16.4s, v6.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4b1 // fadd v17.4s, v5.4s, v13.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+longtailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e23e472 // fcmeq v18.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V18.B16
+	VCMTST V12.S4, V18.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e493 // fcmeq v19.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V19.B16
+	VCMTST V12.S4, V19.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634252 // addhn v18.4h, v18.4s, v3.4s
+	WORD $0x4e644272 // addhn2 v18.8h, v19.4s, v4.4s
+	FMOVQ F18, 16(RSP)
+	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
+	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
+	FMOVQ F3, 32(RSP)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d0063e2 // str h2, [sp, #48]
+	B longtailback
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -8217,6 +10027,7 @@ TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip, V0 zeroPoint, V1 ISub, V0 ISub, V7 ToFloat, V6 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 28
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -8238,6 +10049,12 @@ TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-80
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
+	CMP $128, R8
+	BLT groups
+	AND $15, R8, R16
+	CBZ R16, longs
+	CMP $1, R7
+	BEQ longs
 groups:
 	MOVD R8, R6
 	MUL R7, R6, R6
@@ -8640,6 +10457,248 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V8.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V9.S4, V8.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d826 // scvtf v6.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d805 // scvtf v5.4s, v0.4s
+	MOVD R8, R6
+	CMP $16, R6
+	BLT longtail
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V8.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e26f440 // fmax v0.4s, v2.4s, v6.4s
+	WORD $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V9.S4, V0.S4, V16.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V9.S4, V2.S4, V17.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V12.S4, V16.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V17.S4, V18.S4
+	VSUB V18.S4, V11.S4, V18.S4
+	WORD $0x0e614210 // addhn v16.4h, v16.4s, v1.4s
+	WORD $0x4e724230 // addhn2 v16.8h, v17.4s, v18.4s
+	FMOVQ F16, (R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e26f481 // fmax v1.4s, v4.4s, v6.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V16.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V17.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V12.S4, V16.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V17.S4, V18.S4
+	VSUB V18.S4, V11.S4, V18.S4
+	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
+	WORD $0x4e724230 // addhn2 v16.8h, v17.4s, v18.4s
+	FMOVQ F16, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000020 // str h0, [x1]
+longback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE longloop
+longtail:
+	CBZ R6, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R6, piece12
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece12:
+	TBZ $1, R6, piece13
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece13:
+	TBZ $0, R6, piece14
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece14:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V8.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e26f440 // fmax v0.4s, v2.4s, v6.4s
+	WORD $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V9.S4, V0.S4, V16.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	CMP $5, R6
+	BLT longtailnarrow
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V9.S4, V2.S4, V17.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R6
+	BLT longtailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e26f481 // fmax v1.4s, v4.4s, v6.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V18.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R6
+	BLT longtailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V19.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+longtailnarrow:
+	VCMTST V12.S4, V16.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V17.S4, V20.S4
+	VSUB V20.S4, V11.S4, V20.S4
+	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
+	WORD $0x4e744230 // addhn2 v16.8h, v17.4s, v20.4s
+	FMOVQ F16, 16(RSP)
+	VCMTST V12.S4, V18.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V19.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	WORD $0x0e634252 // addhn v18.4h, v18.4s, v3.4s
+	WORD $0x4e704272 // addhn2 v18.8h, v19.4s, v16.4s
+	FMOVQ F18, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d0063e0 // str h0, [sp, #48]
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R6, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R6, piece16
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece16:
+	TBZ $1, R6, piece17
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece17:
+	TBZ $0, R6, piece18
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece18:
+	MOVD $0, R17
+	ADD R6, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVHU 48(RSP), R19
+	AND R16, R19, R19
+	MOVH R19, 48(RSP)
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	ADD $7, R6, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece19
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece19:
+	TBZ $0, R20, piece20
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece20:
+	ADD R6<<1, R0, R0
+	ADD R6>>3, R1, R1
+	ADD R6<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUB $1, R7, R7
+	CBNZ R7, longs
+	RET
 lanes:
 	MOVD R7, R6
 	CMP $16, R6
@@ -8760,22 +10819,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R6, piece11
+	TBZ $3, R6, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R6, piece12
+piece21:
+	TBZ $2, R6, piece22
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R6, piece13
+piece22:
+	TBZ $1, R6, piece23
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R6, piece14
+piece23:
+	TBZ $0, R6, piece24
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece14:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -8783,24 +10842,24 @@ piece14:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R6, piece15
+	TBZ $3, R6, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R6, piece16
+piece25:
+	TBZ $2, R6, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R6, piece17
+piece26:
+	TBZ $1, R6, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R6, piece18
+piece27:
+	TBZ $0, R6, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece18:
+piece28:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -8808,24 +10867,24 @@ piece18:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R6, piece19
+	TBZ $3, R6, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R6, piece20
+piece29:
+	TBZ $2, R6, piece30
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R6, piece21
+piece30:
+	TBZ $1, R6, piece31
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R6, piece22
+piece31:
+	TBZ $0, R6, piece32
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
+piece32:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -8833,24 +10892,24 @@ piece22:
 	FMOVQ F31, 272(RSP)
 	MOVD R5, R16
 	ADD $224, RSP, R17
-	TBZ $3, R6, piece23
+	TBZ $3, R6, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R6, piece24
+piece33:
+	TBZ $2, R6, piece34
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece24:
-	TBZ $1, R6, piece25
+piece34:
+	TBZ $1, R6, piece35
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $0, R6, piece26
+piece35:
+	TBZ $0, R6, piece36
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece26:
+piece36:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 160(RSP), F2
@@ -8959,22 +11018,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece27
+	TBZ $3, R6, piece37
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece27:
-	TBZ $2, R6, piece28
+piece37:
+	TBZ $2, R6, piece38
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece28:
-	TBZ $1, R6, piece29
+piece38:
+	TBZ $1, R6, piece39
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece29:
-	TBZ $0, R6, piece30
+piece39:
+	TBZ $0, R6, piece40
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece30:
+piece40:
 	MOVD $0, R17
 	ADD R6, R17, R16
 	MOVD $1, R17
@@ -8988,14 +11047,14 @@ piece30:
 	ADD $7, R6, R20
 	MOVD $0, R19
 	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece31
+	TBZ $1, R20, piece41
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R20, piece32
+piece41:
+	TBZ $0, R20, piece42
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece32:
+piece42:
 laneend:
 	RET
 grouprare:
@@ -9373,6 +11432,157 @@ groupmeetrare:
 	SUB R10, R10, R10
 	ADD $16, R10, R10
 	B grouppieces
+longrare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e26f401 // fmax v1.4s, v0.4s, v6.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e491 // fcmeq v17.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
+	WORD $0x4e644230 // addhn2 v16.8h, v17.4s, v4.4s
+	FMOVQ F16, (R0)
+	FMOVQ 16(R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	WORD $0x4e2dd611 // fadd v17.4s, v16.4s, v13.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e2dd492 // fadd v18.4s, v4.4s, v13.4s
+	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
+	WORD $0x4e2dd652 // fadd v18.4s, v18.4s, v13.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e31e623 // fcmeq v3.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x4e32e653 // fcmeq v19.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V19.B16
+	VCMTST V12.S4, V19.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e714063 // addhn v3.4h, v3.4s, v17.4s
+	WORD $0x4e604263 // addhn2 v3.8h, v19.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V4.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d000022 // str h2, [x1]
+	B longback
+longtailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R6
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e26f401 // fmax v1.4s, v0.4s, v6.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R6
+	BLT longtailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613810 // shll v16.4s, v0.4h, #16
+	WORD $0x6e29fe10 // fdiv v16.4s, v16.4s, v9.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e26f611 // fmax v17.4s, v16.4s, v6.4s
+	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
+	WORD $0x4e2dd632 // fadd v18.4s, v17.4s, v13.4s
+	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
+	WORD $0x4e2dd652 // fadd v18.4s, v18.4s, v13.4s
+	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
+	CMP $13, R6
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e26f410 // fmax v16.4s, v0.4s, v6.4s
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	WORD $0x4e2dd613 // fadd v19.4s, v16.4s, v13.4s
+	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
+	WORD $0x4e2dd673 // fadd v19.4s, v19.4s, v13.4s
+	WORD $0x4e20e610 // fcmeq v16.4s, v16.4s, v0.4s
+longtailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e23e474 // fcmeq v20.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V20.B16
+	VCMTST V12.S4, V20.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e495 // fcmeq v21.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V21.B16
+	VCMTST V12.S4, V21.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634294 // addhn v20.4h, v20.4s, v3.4s
+	WORD $0x4e6442b4 // addhn2 v20.8h, v21.4s, v4.4s
+	FMOVQ F20, 16(RSP)
+	WORD $0x4e32e643 // fcmeq v3.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x4e33e672 // fcmeq v18.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V18.B16
+	VCMTST V12.S4, V18.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
+	WORD $0x4e604243 // addhn2 v3.8h, v18.4s, v0.4s
+	FMOVQ F3, 32(RSP)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V16.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d0063e2 // str h2, [sp, #48]
+	B longtailback
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16

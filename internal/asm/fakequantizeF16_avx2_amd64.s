@@ -10,6 +10,7 @@ TEXT ·FakeQuantizeF16AVX2(SB), $384-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -26,6 +27,12 @@ TEXT ·FakeQuantizeF16AVX2(SB), $384-64
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -411,6 +418,258 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSUBD       Y1, Y0, Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VFNMADD231PS Y12, Y11, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y10
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS   (SI), Y0
+	VMULPS      Y10, Y0, Y1
+	VFMADD231PS Y11, Y0, Y1
+	VCVTPH2PS   16(SI), Y0
+	VMULPS      Y10, Y0, Y2
+	VFMADD231PS Y11, Y0, Y2
+	VCVTPH2PS   32(SI), Y0
+	VMULPS      Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VCVTPH2PS   48(SI), Y0
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VFMADD213PS Y13, Y12, Y1
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVUPS     X1, (DI)
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VFMADD213PS Y13, Y12, Y2
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVUPS     X2, 16(DI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VFMADD213PS Y13, Y12, Y3
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVUPS     X3, 32(DI)
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y4
+	VMINPS      Y4, Y14, Y4
+	VFMADD213PS Y13, Y12, Y4
+	VCVTPS2PH   $0x00, Y4, X4
+	VMOVUPS     X4, 48(DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece15:
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y10, Y0, Y1
+	VFMADD231PS Y11, Y0, Y1
+	VCVTPH2PS   80(SP), Y0
+	VMULPS      Y10, Y0, Y2
+	VFMADD231PS Y11, Y0, Y2
+	VCVTPH2PS   96(SP), Y0
+	VMULPS      Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VCVTPH2PS   112(SP), Y0
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VFMADD213PS Y13, Y12, Y1
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVUPS     X1, (SP)
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VFMADD213PS Y13, Y12, Y2
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVUPS     X2, 16(SP)
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VFMADD213PS Y13, Y12, Y3
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVUPS     X3, 32(SP)
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y4
+	VMINPS      Y4, Y14, Y4
+	VFMADD213PS Y13, Y12, Y4
+	VCVTPS2PH   $0x00, Y4, X4
+	VMOVUPS     X4, 48(SP)
+
+longtailnarrow:
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -571,7 +830,7 @@ lanetail:
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -584,9 +843,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -595,34 +854,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 72(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 64(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
@@ -641,7 +900,7 @@ piece15:
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -662,9 +921,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -677,9 +936,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -688,25 +947,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 128(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 128(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
@@ -725,7 +984,7 @@ piece20:
 	MOVQ  AX, 368(SP)
 	MOVQ  AX, 376(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -746,9 +1005,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -761,9 +1020,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -772,25 +1031,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 256(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 256(SP)(AX*1)
 
-piece25:
+piece35:
 	VCVTPH2PS    64(SP), Y0
 	VMOVUPS      256(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -855,7 +1114,7 @@ piece25:
 lanetailnarrow:
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -868,9 +1127,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -879,34 +1138,34 @@ piece26:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -1022,7 +1281,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
@@ -1055,7 +1314,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
@@ -1088,7 +1347,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+12(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
@@ -1121,7 +1380,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+12(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(BX), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
@@ -1195,6 +1454,151 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	VCVTPH2PS   (SI), Y0
+	VMULPS      Y10, Y0, Y1
+	VFMADD231PS Y11, Y0, Y1
+	VCVTPH2PS   16(SI), Y0
+	VMULPS      Y10, Y0, Y2
+	VFMADD231PS Y11, Y0, Y2
+	VCVTPH2PS   32(SI), Y0
+	VMULPS      Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VCVTPH2PS   48(SI), Y0
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VFMADD213PS Y13, Y12, Y1
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVNTPS    X1, (DI)
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VFMADD213PS Y13, Y12, Y2
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVNTPS    X2, 16(DI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VFMADD213PS Y13, Y12, Y3
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVNTPS    X3, 32(DI)
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y4
+	VMINPS      Y4, Y14, Y4
+	VFMADD213PS Y13, Y12, Y4
+	VCVTPS2PH   $0x00, Y4, X4
+	VMOVNTPS    X4, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	JMP       longback
+
+longtailrare:
+	VCVTPH2PS 64(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SP)
+	CMPQ      R8, $+9
+	JLT       longtailrarenarrow
+	VCVTPH2PS 80(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SP)
+	CMPQ      R8, $+17
+	JLT       longtailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SP)
+	CMPQ      R8, $+25
+	JLT       longtailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y0
+	VMINPS    Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SP)
+
+longtailrarenarrow:
+	JMP longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -1408,7 +1812,7 @@ TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $1024-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
-	// loaded at each use: least
+	// loaded at each use: least, 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1423,6 +1827,12 @@ TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $1024-72
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -1858,6 +2268,265 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y9
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS   (SI), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   16(SI), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   32(SI), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   48(SI), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VFMADD213PS Y14, Y13, Y1
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVUPS     X1, (DI)
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VFMADD213PS Y14, Y13, Y2
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVUPS     X2, 16(DI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VFMADD213PS Y14, Y13, Y3
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVUPS     X3, 32(DI)
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y10, Y4
+	VMINPS      Y4, Y9, Y4
+	VFMADD213PS Y14, Y13, Y4
+	VCVTPS2PH   $0x00, Y4, X4
+	VMOVUPS     X4, 48(DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece15:
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   80(SP), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   96(SP), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   112(SP), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VFMADD213PS Y14, Y13, Y1
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVUPS     X1, (SP)
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VFMADD213PS Y14, Y13, Y2
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVUPS     X2, 16(SP)
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VFMADD213PS Y14, Y13, Y3
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVUPS     X3, 32(SP)
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y10, Y4
+	VMINPS      Y4, Y9, Y4
+	VFMADD213PS Y14, Y13, Y4
+	VCVTPS2PH   $0x00, Y4, X4
+	VMOVUPS     X4, 48(SP)
+
+longtailnarrow:
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -2056,7 +2725,7 @@ lanetail:
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -2069,9 +2738,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R9
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -2080,34 +2749,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 72(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R9
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R9
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R9
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 64(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
@@ -2126,7 +2795,7 @@ piece15:
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2147,9 +2816,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2162,9 +2831,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2173,25 +2842,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 128(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 128(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
@@ -2210,7 +2879,7 @@ piece20:
 	MOVQ  AX, 368(SP)
 	MOVQ  AX, 376(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2231,9 +2900,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2246,9 +2915,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2257,25 +2926,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 256(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 256(SP)(AX*1)
 
-piece25:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
@@ -2294,7 +2963,7 @@ piece25:
 	MOVQ  AX, 496(SP)
 	MOVQ  AX, 504(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2315,9 +2984,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 440(SP)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2330,9 +2999,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 408(SP)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2341,25 +3010,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 392(SP)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 384(SP)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 384(SP)(AX*1)
 
-piece30:
+piece40:
 	VCVTPH2PS    64(SP), Y0
 	VMOVUPS      256(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -2448,7 +3117,7 @@ piece30:
 lanetailnarrow:
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -2461,9 +3130,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece31:
+piece41:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -2472,34 +3141,34 @@ piece31:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece32:
+piece42:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece43
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece33:
+piece43:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece34:
+piece44:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece35:
+piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -2621,7 +3290,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -2672,7 +3341,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y2
+	VMOVDQU      constantsAVX2<>+12(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
@@ -2723,7 +3392,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
@@ -2774,7 +3443,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y4
+	VMOVDQU      constantsAVX2<>+12(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y13, Y13
@@ -2854,6 +3523,151 @@ groupmeetrare:
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	VCVTPH2PS   (SI), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   16(SI), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   32(SI), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   48(SI), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VFMADD213PS Y14, Y13, Y1
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVNTPS    X1, (DI)
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VFMADD213PS Y14, Y13, Y2
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVNTPS    X2, 16(DI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VFMADD213PS Y14, Y13, Y3
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVNTPS    X3, 32(DI)
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y10, Y4
+	VMINPS      Y4, Y9, Y4
+	VFMADD213PS Y14, Y13, Y4
+	VCVTPS2PH   $0x00, Y4, X4
+	VMOVNTPS    X4, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y0
+	VMINPS    Y0, Y9, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y0
+	VMINPS    Y0, Y9, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y0
+	VMINPS    Y0, Y9, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y0
+	VMINPS    Y0, Y9, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	JMP       longback
+
+longtailrare:
+	VCVTPH2PS 64(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y0
+	VMINPS    Y0, Y9, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SP)
+	CMPQ      R9, $+9
+	JLT       longtailrarenarrow
+	VCVTPH2PS 80(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y0
+	VMINPS    Y0, Y9, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SP)
+	CMPQ      R9, $+17
+	JLT       longtailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y0
+	VMINPS    Y0, Y9, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SP)
+	CMPQ      R9, $+25
+	JLT       longtailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y0
+	VMINPS    Y0, Y9, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SP)
+
+longtailrarenarrow:
+	JMP longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -4382,7 +5196,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -4420,7 +5234,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -4458,7 +5272,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+12(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -4496,7 +5310,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+12(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
@@ -4852,6 +5666,7 @@ TEXT ·FakeQuantizeBytesF16AVX2(SB), $416-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 table
 	// per group: Y11 scale, Y10 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -4863,13 +5678,19 @@ TEXT ·FakeQuantizeBytesF16AVX2(SB), $416-72
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	VXORPS       Y13, Y13, Y13
-	VMOVUPS      constantsAVX2<>+32(SB), Y12
+	VMOVUPS      constantsAVX2<>+44(SB), Y12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -5339,6 +6160,331 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VFNMADD231PS Y11, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y9
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, (DI)
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y1, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 16(DI)
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y2, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 32(DI)
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y3, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 48(DI)
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKSSWB   Y2, Y0, Y0
+	VPERMD      Y0, Y12, Y0
+	VPABSB      Y0, Y0
+	VMOVUPS     Y0, (SI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece20:
+	VCVTPH2PS   96(SP), Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VCVTPH2PS   112(SP), Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VCVTPH2PS   128(SP), Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VCVTPH2PS   144(SP), Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, (SP)
+	VCMPPS      $0x00, Y1, Y0, Y0
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y1, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 16(SP)
+	VCMPPS      $0x00, Y2, Y1, Y1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y2, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 32(SP)
+	VCMPPS      $0x00, Y3, Y2, Y2
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y3, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 48(SP)
+	VCMPPS      $0x00, Y4, Y3, Y3
+
+longtailnarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y12, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece30:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*1), SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -5525,7 +6671,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -5538,9 +6684,9 @@ lanetail:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece16:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -5549,34 +6695,34 @@ piece16:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece17:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece18:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece19:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
 	MOVW  CX, 96(SP)(AX*1)
 
-piece20:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
@@ -5595,7 +6741,7 @@ piece20:
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -5616,9 +6762,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece21:
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -5631,9 +6777,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece22:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -5642,25 +6788,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece23:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
-piece24:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 160(SP)(AX*1)
 
-piece25:
+piece40:
 	XORL  AX, AX
 	MOVQ  AX, 288(SP)
 	MOVQ  AX, 296(SP)
@@ -5679,7 +6825,7 @@ piece25:
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -5700,9 +6846,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece26:
+piece41:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -5715,9 +6861,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece27:
+piece42:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece43
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -5726,25 +6872,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece28:
+piece43:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
-piece29:
+piece44:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 288(SP)(AX*1)
 
-piece30:
+piece45:
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      288(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -5820,7 +6966,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece46
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -5833,9 +6979,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece31:
+piece46:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece47
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -5844,36 +6990,36 @@ piece31:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece32:
+piece47:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece48
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece33:
+piece48:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece49
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece34:
+piece49:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece50
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece35:
+piece50:
 	TESTQ $0x00000010, R9
-	JEQ   piece36
+	JEQ   piece51
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	MOVQ  64(SP)(AX*1), CX
@@ -5881,39 +7027,39 @@ piece35:
 	MOVQ  72(SP)(AX*1), CX
 	MOVQ  CX, 8(SI)(AX*1)
 
-piece36:
+piece51:
 	TESTQ $0x00000008, R9
-	JEQ   piece37
+	JEQ   piece52
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  64(SP)(AX*1), CX
 	MOVQ  CX, (SI)(AX*1)
 
-piece37:
+piece52:
 	TESTQ $0x00000004, R9
-	JEQ   piece38
+	JEQ   piece53
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  64(SP)(AX*1), CX
 	MOVL  CX, (SI)(AX*1)
 
-piece38:
+piece53:
 	TESTQ $0x00000002, R9
-	JEQ   piece39
+	JEQ   piece54
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  64(SP)(AX*1), CX
 	MOVW  CX, (SI)(AX*1)
 
-piece39:
+piece54:
 	TESTQ $0x00000001, R9
-	JEQ   piece40
+	JEQ   piece55
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  64(SP)(AX*1), CL
 	MOVB  CL, (SI)(AX*1)
 
-piece40:
+piece55:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -6054,7 +7200,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -6087,7 +7233,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
@@ -6120,7 +7266,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+12(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
@@ -6153,7 +7299,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+12(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
@@ -6237,6 +7383,186 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y9, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y9, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y9, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y9, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, (DI)
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y1, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, 16(DI)
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y2, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, 32(DI)
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y11, Y3, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, 48(DI)
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKSSWB   Y2, Y0, Y0
+	VPERMD      Y0, Y12, Y0
+	VPABSB      Y0, Y0
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS (DX), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y11, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y11, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y11, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y11, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y12, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (SI)
+	JMP       longback
+
+longtailrare:
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y11, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R9, $+9
+	JLT       longtailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y11, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R9, $+17
+	JLT       longtailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y11, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R9, $+25
+	JLT       longtailrarenarrow
+	VCVTPH2PS 144(SP), Y0
+	VDIVPS    Y11, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y11, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+
+longtailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y12, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, 64(SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -6495,7 +7821,7 @@ TEXT ·FakeQuantizeZeroPointBytesF16AVX2(SB), $1056-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
-	// loaded at each use: least, table
+	// loaded at each use: least, 0x1, 0x3f800000, 0x34800000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -6511,6 +7837,12 @@ TEXT ·FakeQuantizeZeroPointBytesF16AVX2(SB), $1056-80
 	JEQ          lanes
 	CMPQ         R12, $+16
 	JEQ          short2
+	CMPQ         R12, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R12
+	JEQ          longs
+	CMPQ         R11, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R12, R10
@@ -6590,7 +7922,7 @@ grouploop:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+44(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6716,7 +8048,7 @@ groupmeet3:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+44(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6901,7 +8233,7 @@ piece5:
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y4
+	VMOVUPS   constantsAVX2<>+44(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -7033,6 +8365,340 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y9
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y10, Y0
+	VMINPS      Y0, Y9, Y0
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, (DI)
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y1, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 16(DI)
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y2, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 32(DI)
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y3, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 48(DI)
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VMOVUPS     constantsAVX2<>+44(SB), Y4
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKSSWB   Y2, Y0, Y0
+	VPERMD      Y0, Y4, Y0
+	VPABSB      Y0, Y0
+	VMOVUPS     Y0, (SI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R10, R10
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece16
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R10
+	JEQ   piece17
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R10
+	JEQ   piece18
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R10
+	JEQ   piece19
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R10
+	JEQ   piece20
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece20:
+	VCVTPH2PS   96(SP), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   112(SP), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   128(SP), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   144(SP), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y10, Y0
+	VMINPS      Y0, Y9, Y0
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, (SP)
+	VCMPPS      $0x00, Y1, Y0, Y0
+	CMPQ        R10, $+9
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y1, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 16(SP)
+	VCMPPS      $0x00, Y2, Y1, Y1
+	CMPQ        R10, $+17
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y2, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 32(SP)
+	VCMPPS      $0x00, Y3, Y2, Y2
+	CMPQ        R10, $+25
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y3, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 48(SP)
+	VCMPPS      $0x00, Y4, Y3, Y3
+
+longtailnarrow:
+	VMOVUPS   constantsAVX2<>+44(SB), Y4
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+
+longtailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece21
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R10
+	JEQ   piece22
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R10
+	JEQ   piece23
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R10
+	JEQ   piece24
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R10
+	JEQ   piece25
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+	TESTQ $0x00000010, R10
+	JEQ   piece26
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R10
+	JEQ   piece27
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R10
+	JEQ   piece28
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R10
+	JEQ   piece29
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R10
+	JEQ   piece30
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece30:
+	LEAQ (DI)(R10*2), DI
+	LEAQ (SI)(R10*1), SI
+	LEAQ (DX)(R10*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   longs
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
@@ -7111,7 +8777,7 @@ short2loop:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+44(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -7227,7 +8893,7 @@ laneloop:
 	VCVTPS2PH    $0x00, Y9, X9
 	VMOVUPS      X9, 48(DI)
 	VCMPPS       $0x00, Y8, Y4, Y4
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
+	VMOVUPS      constantsAVX2<>+44(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSWB    Y3, Y1, Y1
@@ -7259,7 +8925,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece16
+	JEQ   piece31
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -7272,9 +8938,9 @@ lanetail:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece16:
+piece31:
 	TESTQ $0x00000008, R10
-	JEQ   piece17
+	JEQ   piece32
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -7283,34 +8949,34 @@ piece16:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece17:
+piece32:
 	TESTQ $0x00000004, R10
-	JEQ   piece18
+	JEQ   piece33
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece18:
+piece33:
 	TESTQ $0x00000002, R10
-	JEQ   piece19
+	JEQ   piece34
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece19:
+piece34:
 	TESTQ $0x00000001, R10
-	JEQ   piece20
+	JEQ   piece35
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
 	MOVW  CX, 96(SP)(AX*1)
 
-piece20:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
@@ -7329,7 +8995,7 @@ piece20:
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece21
+	JEQ   piece36
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7350,9 +9016,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece21:
+piece36:
 	TESTQ $0x00000008, R10
-	JEQ   piece22
+	JEQ   piece37
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7365,9 +9031,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece22:
+piece37:
 	TESTQ $0x00000004, R10
-	JEQ   piece23
+	JEQ   piece38
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7376,25 +9042,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece23:
+piece38:
 	TESTQ $0x00000002, R10
-	JEQ   piece24
+	JEQ   piece39
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
-piece24:
+piece39:
 	TESTQ $0x00000001, R10
-	JEQ   piece25
+	JEQ   piece40
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 160(SP)(AX*1)
 
-piece25:
+piece40:
 	XORL  AX, AX
 	MOVQ  AX, 288(SP)
 	MOVQ  AX, 296(SP)
@@ -7413,7 +9079,7 @@ piece25:
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece26
+	JEQ   piece41
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7434,9 +9100,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece26:
+piece41:
 	TESTQ $0x00000008, R10
-	JEQ   piece27
+	JEQ   piece42
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7449,9 +9115,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece27:
+piece42:
 	TESTQ $0x00000004, R10
-	JEQ   piece28
+	JEQ   piece43
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7460,25 +9126,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece28:
+piece43:
 	TESTQ $0x00000002, R10
-	JEQ   piece29
+	JEQ   piece44
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
-piece29:
+piece44:
 	TESTQ $0x00000001, R10
-	JEQ   piece30
+	JEQ   piece45
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 288(SP)(AX*1)
 
-piece30:
+piece45:
 	XORL  AX, AX
 	MOVQ  AX, 416(SP)
 	MOVQ  AX, 424(SP)
@@ -7497,7 +9163,7 @@ piece30:
 	MOVQ  AX, 528(SP)
 	MOVQ  AX, 536(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece31
+	JEQ   piece46
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7518,9 +9184,9 @@ piece30:
 	MOVQ  56(R9)(AX*1), CX
 	MOVQ  CX, 472(SP)(AX*1)
 
-piece31:
+piece46:
 	TESTQ $0x00000008, R10
-	JEQ   piece32
+	JEQ   piece47
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7533,9 +9199,9 @@ piece31:
 	MOVQ  24(R9)(AX*1), CX
 	MOVQ  CX, 440(SP)(AX*1)
 
-piece32:
+piece47:
 	TESTQ $0x00000004, R10
-	JEQ   piece33
+	JEQ   piece48
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7544,25 +9210,25 @@ piece32:
 	MOVQ  8(R9)(AX*1), CX
 	MOVQ  CX, 424(SP)(AX*1)
 
-piece33:
+piece48:
 	TESTQ $0x00000002, R10
-	JEQ   piece34
+	JEQ   piece49
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
 	MOVQ  CX, 416(SP)(AX*1)
 
-piece34:
+piece49:
 	TESTQ $0x00000001, R10
-	JEQ   piece35
+	JEQ   piece50
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
 	MOVL  CX, 416(SP)(AX*1)
 
-piece35:
+piece50:
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      288(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -7653,7 +9319,7 @@ piece35:
 	VCMPPS       $0x00, Y8, Y4, Y4
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -7663,7 +9329,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R10
-	JEQ   piece36
+	JEQ   piece51
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -7676,9 +9342,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece36:
+piece51:
 	TESTQ $0x00000008, R10
-	JEQ   piece37
+	JEQ   piece52
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -7687,36 +9353,36 @@ piece36:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece37:
+piece52:
 	TESTQ $0x00000004, R10
-	JEQ   piece38
+	JEQ   piece53
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece38:
+piece53:
 	TESTQ $0x00000002, R10
-	JEQ   piece39
+	JEQ   piece54
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece39:
+piece54:
 	TESTQ $0x00000001, R10
-	JEQ   piece40
+	JEQ   piece55
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece40:
+piece55:
 	TESTQ $0x00000010, R10
-	JEQ   piece41
+	JEQ   piece56
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	MOVQ  64(SP)(AX*1), CX
@@ -7724,39 +9390,39 @@ piece40:
 	MOVQ  72(SP)(AX*1), CX
 	MOVQ  CX, 8(SI)(AX*1)
 
-piece41:
+piece56:
 	TESTQ $0x00000008, R10
-	JEQ   piece42
+	JEQ   piece57
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	MOVQ  64(SP)(AX*1), CX
 	MOVQ  CX, (SI)(AX*1)
 
-piece42:
+piece57:
 	TESTQ $0x00000004, R10
-	JEQ   piece43
+	JEQ   piece58
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	MOVL  64(SP)(AX*1), CX
 	MOVL  CX, (SI)(AX*1)
 
-piece43:
+piece58:
 	TESTQ $0x00000002, R10
-	JEQ   piece44
+	JEQ   piece59
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	MOVW  64(SP)(AX*1), CX
 	MOVW  CX, (SI)(AX*1)
 
-piece44:
+piece59:
 	TESTQ $0x00000001, R10
-	JEQ   piece45
+	JEQ   piece60
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	MOVB  64(SP)(AX*1), CL
 	MOVB  CL, (SI)(AX*1)
 
-piece45:
+piece60:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -7825,7 +9491,7 @@ groupstream:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVNTPS     X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+44(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -7885,7 +9551,7 @@ grouprare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(DI)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -7905,7 +9571,7 @@ groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -7956,7 +9622,7 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y2
+	VMOVDQU      constantsAVX2<>+12(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
@@ -8007,7 +9673,7 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
@@ -8058,7 +9724,7 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y4
+	VMOVDQU      constantsAVX2<>+12(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y13, Y13
@@ -8128,7 +9794,7 @@ grouptailrare:
 	VCMPPS    $0x00, Y0, Y4, Y4
 
 grouptailrarenarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -8149,6 +9815,189 @@ groupmeetrare:
 	SUBQ         R15, R15
 	ADDQ         $+32, R15
 	JMP          grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y10, Y0
+	VMINPS      Y0, Y9, Y0
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, (DI)
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y1, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, 16(DI)
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y2, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, 32(DI)
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y3, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, 48(DI)
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VMOVUPS     constantsAVX2<>+44(SB), Y4
+	VPACKSSDW   Y1, Y0, Y0
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKSSWB   Y2, Y0, Y0
+	VPERMD      Y0, Y4, Y0
+	VPABSB      Y0, Y0
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS (DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y1
+	VMINPS    Y1, Y9, Y1
+	VADDPS    Y14, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y14, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y2
+	VMINPS    Y2, Y9, Y2
+	VADDPS    Y14, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y14, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y3
+	VMINPS    Y3, Y9, Y3
+	VADDPS    Y14, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y14, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y4
+	VMINPS    Y4, Y9, Y4
+	VADDPS    Y14, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y14, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (SI)
+	JMP       longback
+
+longtailrare:
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y1
+	VMINPS    Y1, Y9, Y1
+	VADDPS    Y14, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y14, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R10, $+9
+	JLT       longtailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y2
+	VMINPS    Y2, Y9, Y2
+	VADDPS    Y14, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y14, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R10, $+17
+	JLT       longtailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y3
+	VMINPS    Y3, Y9, Y3
+	VADDPS    Y14, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y14, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+25
+	JLT       longtailrarenarrow
+	VCVTPH2PS 144(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y4
+	VMINPS    Y4, Y9, Y4
+	VADDPS    Y14, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y14, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+
+longtailrarenarrow:
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, 64(SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -8222,7 +10071,7 @@ short2stream:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVNTPS     X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+44(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8285,7 +10134,7 @@ short2rare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(DI)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -8367,7 +10216,7 @@ lanerare:
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 48(DI)
 	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
+	VMOVUPS      constantsAVX2<>+44(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -8457,7 +10306,7 @@ lanetailrare:
 	VCMPPS       $0x00, Y0, Y6, Y6
 
 lanetailrarenarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -8579,7 +10428,7 @@ grouploop:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+44(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8700,7 +10549,7 @@ groupmeet3:
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 48(DI)
 	VCMPPS       $0x00, Y8, Y2, Y2
-	VMOVUPS      constantsAVX2<>+32(SB), Y3
+	VMOVUPS      constantsAVX2<>+44(SB), Y3
 	VPACKSSDW    Y0, Y7, Y7
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSWB    Y1, Y7, Y7
@@ -8897,7 +10746,7 @@ piece5:
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y4
+	VMOVUPS   constantsAVX2<>+44(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -9111,7 +10960,7 @@ short2loop:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+44(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -9219,7 +11068,7 @@ laneloop:
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, 48(DI)
 	VCMPPS       $0x00, Y12, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+44(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -9637,7 +11486,7 @@ piece35:
 	VCMPPS       $0x00, Y12, Y3, Y3
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y4
+	VMOVUPS   constantsAVX2<>+44(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -9825,7 +11674,7 @@ groupstream:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVNTPS     X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+44(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -9893,7 +11742,7 @@ grouprare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(DI)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -9907,7 +11756,7 @@ groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -9945,7 +11794,7 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -9983,7 +11832,7 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+12(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -10021,7 +11870,7 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+12(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
@@ -10099,7 +11948,7 @@ grouptailrare:
 	VCMPPS    $0x00, Y0, Y4, Y4
 
 grouptailrarenarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -10199,7 +12048,7 @@ short2stream:
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVNTPS     X5, 48(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+44(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -10270,7 +12119,7 @@ short2rare:
 	VCVTPS2PH $0x00, Y5, X5
 	VMOVUPS   X5, 48(DI)
 	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -10340,7 +12189,7 @@ lanerare:
 	VCVTPS2PH $0x00, Y7, X7
 	VMOVUPS   X7, 48(DI)
 	VCMPPS    $0x00, Y0, Y6, Y6
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -10418,7 +12267,7 @@ lanetailrare:
 	VCMPPS    $0x00, Y0, Y6, Y6
 
 lanetailrarenarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
+	VMOVUPS   constantsAVX2<>+44(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -10433,6 +12282,7 @@ TEXT ·FakeQuantizeBitsF16AVX2(SB), $400-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -10450,6 +12300,12 @@ TEXT ·FakeQuantizeBitsF16AVX2(SB), $400-72
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -10902,6 +12758,312 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSUBD       Y1, Y0, Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VFNMADD231PS Y12, Y11, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y10, Y0, Y1
+	VFMADD231PS Y11, Y0, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y10, Y0, Y2
+	VFMADD231PS Y11, Y0, Y2
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, (DI)
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y1, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 16(DI)
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y2, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 32(DI)
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y3, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 48(DI)
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VMOVMSKPS   Y0, AX
+	MOVB        AL, (SI)
+	VMOVMSKPS   Y1, AX
+	MOVB        AL, 1(SI)
+	VMOVMSKPS   Y2, AX
+	MOVB        AL, 2(SI)
+	VMOVMSKPS   Y3, AX
+	MOVB        AL, 3(SI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece16:
+	VCVTPH2PS   80(SP), Y0
+	VMULPS      Y10, Y0, Y1
+	VFMADD231PS Y11, Y0, Y1
+	VCVTPH2PS   96(SP), Y0
+	VMULPS      Y10, Y0, Y2
+	VFMADD231PS Y11, Y0, Y2
+	VCVTPH2PS   112(SP), Y0
+	VMULPS      Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VCVTPH2PS   128(SP), Y0
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, (SP)
+	VCMPPS      $0x00, Y1, Y0, Y0
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y1, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 16(SP)
+	VCMPPS      $0x00, Y2, Y1, Y1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y2, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 32(SP)
+	VCMPPS      $0x00, Y3, Y2, Y2
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y3, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 48(SP)
+	VCMPPS      $0x00, Y4, Y3, Y3
+
+longtailnarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece21:
+	MOVQ  64(SP), AX
+	BZHIQ R9, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R9, $+9
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R9, $+17
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R9, $+25
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged22:
+	LEAQ (DI)(R9*2), DI
+	MOVQ R9, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -11092,7 +13254,7 @@ lanetail:
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece12
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -11105,9 +13267,9 @@ lanetail:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece12:
+piece23:
 	TESTQ $0x00000008, R9
-	JEQ   piece13
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -11116,34 +13278,34 @@ piece12:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece13:
+piece24:
 	TESTQ $0x00000004, R9
-	JEQ   piece14
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece14:
+piece25:
 	TESTQ $0x00000002, R9
-	JEQ   piece15
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece15:
+piece26:
 	TESTQ $0x00000001, R9
-	JEQ   piece16
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
 	MOVW  CX, 80(SP)(AX*1)
 
-piece16:
+piece27:
 	XORL  AX, AX
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
@@ -11162,7 +13324,7 @@ piece16:
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece17
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -11183,9 +13345,9 @@ piece16:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 200(SP)(AX*1)
 
-piece17:
+piece28:
 	TESTQ $0x00000008, R9
-	JEQ   piece18
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -11198,9 +13360,9 @@ piece17:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece29:
 	TESTQ $0x00000004, R9
-	JEQ   piece19
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -11209,25 +13371,25 @@ piece18:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece19:
+piece30:
 	TESTQ $0x00000002, R9
-	JEQ   piece20
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
 
-piece20:
+piece31:
 	TESTQ $0x00000001, R9
-	JEQ   piece21
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 144(SP)(AX*1)
 
-piece21:
+piece32:
 	XORL  AX, AX
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
@@ -11246,7 +13408,7 @@ piece21:
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece22
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -11267,9 +13429,9 @@ piece21:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 328(SP)(AX*1)
 
-piece22:
+piece33:
 	TESTQ $0x00000008, R9
-	JEQ   piece23
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -11282,9 +13444,9 @@ piece22:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece23:
+piece34:
 	TESTQ $0x00000004, R9
-	JEQ   piece24
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -11293,25 +13455,25 @@ piece23:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece24:
+piece35:
 	TESTQ $0x00000002, R9
-	JEQ   piece25
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 272(SP)(AX*1)
 
-piece25:
+piece36:
 	TESTQ $0x00000001, R9
-	JEQ   piece26
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 272(SP)(AX*1)
 
-piece26:
+piece37:
 	VCVTPH2PS    80(SP), Y0
 	VMOVUPS      272(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -11389,7 +13551,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece27
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -11402,9 +13564,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece27:
+piece38:
 	TESTQ $0x00000008, R9
-	JEQ   piece28
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -11413,51 +13575,51 @@ piece27:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece28:
+piece39:
 	TESTQ $0x00000004, R9
-	JEQ   piece29
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece29:
+piece40:
 	TESTQ $0x00000002, R9
-	JEQ   piece30
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece30:
+piece41:
 	TESTQ $0x00000001, R9
-	JEQ   piece31
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece31:
+piece42:
 	MOVQ  64(SP), AX
 	BZHIQ R9, AX, AX
 	MOVB  AL, (SI)
 	CMPQ  R9, $+9
-	JLT   staged32
+	JLT   staged43
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
 	CMPQ  R9, $+17
-	JLT   staged32
+	JLT   staged43
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
 	CMPQ  R9, $+25
-	JLT   staged32
+	JLT   staged43
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 
-staged32:
+staged43:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -11602,7 +13764,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
@@ -11635,7 +13797,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
@@ -11668,7 +13830,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+12(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
@@ -11701,7 +13863,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+12(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
@@ -11787,6 +13949,192 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y10, Y0, Y1
+	VFMADD231PS Y11, Y0, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y10, Y0, Y2
+	VFMADD231PS Y11, Y0, Y2
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, (DI)
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y1
+	VMINPS      Y1, Y14, Y1
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y1, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, 16(DI)
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y2
+	VMINPS      Y2, Y14, Y2
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y2, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, 32(DI)
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y3
+	VMINPS      Y3, Y14, Y3
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y3, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, 48(DI)
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VMOVMSKPS   Y0, AX
+	MOVB        AL, (SI)
+	VMOVMSKPS   Y1, AX
+	MOVB        AL, 1(SI)
+	VMOVMSKPS   Y2, AX
+	MOVB        AL, 2(SI)
+	VMOVMSKPS   Y3, AX
+	MOVB        AL, 3(SI)
+	ADDQ        $+64, DI
+	ADDQ        $+4, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS (DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y12, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y12, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y12, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y12, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVMSKPS Y1, AX
+	MOVB      AL, (SI)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 1(SI)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 2(SI)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 3(SI)
+	JMP       longback
+
+longtailrare:
+	VCVTPH2PS 80(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y1
+	VMINPS    Y1, Y14, Y1
+	VADDPS    Y13, Y1, Y2
+	VMULPS    Y12, Y2, Y2
+	VADDPS    Y13, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R9, $+9
+	JLT       longtailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y2
+	VMINPS    Y2, Y14, Y2
+	VADDPS    Y13, Y2, Y3
+	VMULPS    Y12, Y3, Y3
+	VADDPS    Y13, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R9, $+17
+	JLT       longtailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y3
+	VMINPS    Y3, Y14, Y3
+	VADDPS    Y13, Y3, Y4
+	VMULPS    Y12, Y4, Y4
+	VADDPS    Y13, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R9, $+25
+	JLT       longtailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VDIVPS    Y12, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y15, Y4
+	VMINPS    Y4, Y14, Y4
+	VADDPS    Y13, Y4, Y5
+	VMULPS    Y12, Y5, Y5
+	VADDPS    Y13, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+
+longtailrarenarrow:
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 67(SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -12053,7 +14401,7 @@ TEXT ·FakeQuantizeZeroPointBitsF16AVX2(SB), $1040-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
-	// loaded at each use: least
+	// loaded at each use: least, 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -12069,6 +14417,12 @@ TEXT ·FakeQuantizeZeroPointBitsF16AVX2(SB), $1040-80
 	JEQ          lanes
 	CMPQ         R12, $+16
 	JEQ          short2
+	CMPQ         R12, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R12
+	JEQ          longs
+	CMPQ         R11, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R12, R10
@@ -12571,6 +14925,319 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y9
+	MOVQ         R12, R10
+	CMPQ         R10, $+32
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y10, Y0
+	VMINPS      Y0, Y9, Y0
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, (DI)
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y1, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 16(DI)
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y2, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 32(DI)
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y3, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 48(DI)
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VMOVMSKPS   Y0, AX
+	MOVB        AL, (SI)
+	VMOVMSKPS   Y1, AX
+	MOVB        AL, 1(SI)
+	VMOVMSKPS   Y2, AX
+	MOVB        AL, 2(SI)
+	VMOVMSKPS   Y3, AX
+	MOVB        AL, 3(SI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R10, R10
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R10
+	JEQ   piece12
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R10
+	JEQ   piece13
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R10
+	JEQ   piece14
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R10
+	JEQ   piece15
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R10
+	JEQ   piece16
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece16:
+	VCVTPH2PS   80(SP), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   96(SP), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   112(SP), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   128(SP), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y10, Y0
+	VMINPS      Y0, Y9, Y0
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, (SP)
+	VCMPPS      $0x00, Y1, Y0, Y0
+	CMPQ        R10, $+9
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y1, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 16(SP)
+	VCMPPS      $0x00, Y2, Y1, Y1
+	CMPQ        R10, $+17
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y2, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 32(SP)
+	VCMPPS      $0x00, Y3, Y2, Y2
+	CMPQ        R10, $+25
+	JLT         longtailnarrow
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y3, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, 48(SP)
+	VCMPPS      $0x00, Y4, Y3, Y3
+
+longtailnarrow:
+	VMOVMSKPS Y0, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+
+longtailback:
+	TESTQ $0x00000010, R10
+	JEQ   piece17
+	MOVQ  R10, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, R10
+	JEQ   piece18
+	MOVQ  R10, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, R10
+	JEQ   piece19
+	MOVQ  R10, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, R10
+	JEQ   piece20
+	MOVQ  R10, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, R10
+	JEQ   piece21
+	MOVQ  R10, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece21:
+	MOVQ  64(SP), AX
+	BZHIQ R10, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R10, $+9
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R10, $+17
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R10, $+25
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged22:
+	LEAQ (DI)(R10*2), DI
+	MOVQ R10, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R10*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   longs
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
@@ -12799,7 +15466,7 @@ lanetail:
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece12
+	JEQ   piece23
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -12812,9 +15479,9 @@ lanetail:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece12:
+piece23:
 	TESTQ $0x00000008, R10
-	JEQ   piece13
+	JEQ   piece24
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -12823,34 +15490,34 @@ piece12:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece13:
+piece24:
 	TESTQ $0x00000004, R10
-	JEQ   piece14
+	JEQ   piece25
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece14:
+piece25:
 	TESTQ $0x00000002, R10
-	JEQ   piece15
+	JEQ   piece26
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece15:
+piece26:
 	TESTQ $0x00000001, R10
-	JEQ   piece16
+	JEQ   piece27
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
 	MOVW  CX, 80(SP)(AX*1)
 
-piece16:
+piece27:
 	XORL  AX, AX
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
@@ -12869,7 +15536,7 @@ piece16:
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece17
+	JEQ   piece28
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -12890,9 +15557,9 @@ piece16:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 200(SP)(AX*1)
 
-piece17:
+piece28:
 	TESTQ $0x00000008, R10
-	JEQ   piece18
+	JEQ   piece29
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -12905,9 +15572,9 @@ piece17:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece29:
 	TESTQ $0x00000004, R10
-	JEQ   piece19
+	JEQ   piece30
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -12916,25 +15583,25 @@ piece18:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece19:
+piece30:
 	TESTQ $0x00000002, R10
-	JEQ   piece20
+	JEQ   piece31
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
 
-piece20:
+piece31:
 	TESTQ $0x00000001, R10
-	JEQ   piece21
+	JEQ   piece32
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 144(SP)(AX*1)
 
-piece21:
+piece32:
 	XORL  AX, AX
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
@@ -12953,7 +15620,7 @@ piece21:
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece22
+	JEQ   piece33
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -12974,9 +15641,9 @@ piece21:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 328(SP)(AX*1)
 
-piece22:
+piece33:
 	TESTQ $0x00000008, R10
-	JEQ   piece23
+	JEQ   piece34
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -12989,9 +15656,9 @@ piece22:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece23:
+piece34:
 	TESTQ $0x00000004, R10
-	JEQ   piece24
+	JEQ   piece35
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -13000,25 +15667,25 @@ piece23:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece24:
+piece35:
 	TESTQ $0x00000002, R10
-	JEQ   piece25
+	JEQ   piece36
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 272(SP)(AX*1)
 
-piece25:
+piece36:
 	TESTQ $0x00000001, R10
-	JEQ   piece26
+	JEQ   piece37
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 272(SP)(AX*1)
 
-piece26:
+piece37:
 	XORL  AX, AX
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
@@ -13037,7 +15704,7 @@ piece26:
 	MOVQ  AX, 512(SP)
 	MOVQ  AX, 520(SP)
 	TESTQ $0x00000010, R10
-	JEQ   piece27
+	JEQ   piece38
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -13058,9 +15725,9 @@ piece26:
 	MOVQ  56(R9)(AX*1), CX
 	MOVQ  CX, 456(SP)(AX*1)
 
-piece27:
+piece38:
 	TESTQ $0x00000008, R10
-	JEQ   piece28
+	JEQ   piece39
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -13073,9 +15740,9 @@ piece27:
 	MOVQ  24(R9)(AX*1), CX
 	MOVQ  CX, 424(SP)(AX*1)
 
-piece28:
+piece39:
 	TESTQ $0x00000004, R10
-	JEQ   piece29
+	JEQ   piece40
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -13084,25 +15751,25 @@ piece28:
 	MOVQ  8(R9)(AX*1), CX
 	MOVQ  CX, 408(SP)(AX*1)
 
-piece29:
+piece40:
 	TESTQ $0x00000002, R10
-	JEQ   piece30
+	JEQ   piece41
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R9)(AX*1), CX
 	MOVQ  CX, 400(SP)(AX*1)
 
-piece30:
+piece41:
 	TESTQ $0x00000001, R10
-	JEQ   piece31
+	JEQ   piece42
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R9)(AX*1), CX
 	MOVL  CX, 400(SP)(AX*1)
 
-piece31:
+piece42:
 	VCVTPH2PS    80(SP), Y0
 	VMOVUPS      272(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -13204,7 +15871,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R10
-	JEQ   piece32
+	JEQ   piece43
 	MOVQ  R10, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -13217,9 +15884,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece32:
+piece43:
 	TESTQ $0x00000008, R10
-	JEQ   piece33
+	JEQ   piece44
 	MOVQ  R10, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -13228,51 +15895,51 @@ piece32:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece33:
+piece44:
 	TESTQ $0x00000004, R10
-	JEQ   piece34
+	JEQ   piece45
 	MOVQ  R10, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece34:
+piece45:
 	TESTQ $0x00000002, R10
-	JEQ   piece35
+	JEQ   piece46
 	MOVQ  R10, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece35:
+piece46:
 	TESTQ $0x00000001, R10
-	JEQ   piece36
+	JEQ   piece47
 	MOVQ  R10, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece36:
+piece47:
 	MOVQ  64(SP), AX
 	BZHIQ R10, AX, AX
 	MOVB  AL, (SI)
 	CMPQ  R10, $+9
-	JLT   staged37
+	JLT   staged48
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
 	CMPQ  R10, $+17
-	JLT   staged37
+	JLT   staged48
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
 	CMPQ  R10, $+25
-	JLT   staged37
+	JLT   staged48
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 
-staged37:
+staged48:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -13423,7 +16090,7 @@ groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -13474,7 +16141,7 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y2
+	VMOVDQU      constantsAVX2<>+12(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
@@ -13525,7 +16192,7 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
@@ -13576,7 +16243,7 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y4
+	VMOVDQU      constantsAVX2<>+12(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y13, Y13
@@ -13668,6 +16335,192 @@ groupmeetrare:
 	SUBQ         R15, R15
 	ADDQ         $+32, R15
 	JMP          grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y12, Y0, Y1
+	VCVTPH2PS   16(DX), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y12, Y0, Y2
+	VCVTPH2PS   32(DX), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y12, Y0, Y3
+	VCVTPH2PS   48(DX), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y12, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y10, Y0
+	VMINPS      Y0, Y9, Y0
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, (DI)
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y10, Y1
+	VMINPS      Y1, Y9, Y1
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y1, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, 16(DI)
+	VCMPPS      $0x00, Y2, Y1, Y1
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y10, Y2
+	VMINPS      Y2, Y9, Y2
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y2, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, 32(DI)
+	VCMPPS      $0x00, Y3, Y2, Y2
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y10, Y3
+	VMINPS      Y3, Y9, Y3
+	VMOVAPS     Y14, Y5
+	VFMADD231PS Y13, Y3, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, 48(DI)
+	VCMPPS      $0x00, Y4, Y3, Y3
+	VMOVMSKPS   Y0, AX
+	MOVB        AL, (SI)
+	VMOVMSKPS   Y1, AX
+	MOVB        AL, 1(SI)
+	VMOVMSKPS   Y2, AX
+	MOVB        AL, 2(SI)
+	VMOVMSKPS   Y3, AX
+	MOVB        AL, 3(SI)
+	ADDQ        $+64, DI
+	ADDQ        $+4, SI
+	ADDQ        $+64, DX
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS (DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y1
+	VMINPS    Y1, Y9, Y1
+	VADDPS    Y14, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y14, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VCVTPH2PS 16(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y2
+	VMINPS    Y2, Y9, Y2
+	VADDPS    Y14, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y14, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(DI)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCVTPH2PS 32(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y3
+	VMINPS    Y3, Y9, Y3
+	VADDPS    Y14, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y14, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCVTPH2PS 48(DX), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y4
+	VMINPS    Y4, Y9, Y4
+	VADDPS    Y14, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y14, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(DI)
+	VCMPPS    $0x00, Y0, Y4, Y4
+	VMOVMSKPS Y1, AX
+	MOVB      AL, (SI)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 1(SI)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 2(SI)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 3(SI)
+	JMP       longback
+
+longtailrare:
+	VCVTPH2PS 80(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y1
+	VMINPS    Y1, Y9, Y1
+	VADDPS    Y14, Y1, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y14, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SP)
+	VCMPPS    $0x00, Y0, Y1, Y1
+	CMPQ      R10, $+9
+	JLT       longtailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y2
+	VMINPS    Y2, Y9, Y2
+	VADDPS    Y14, Y2, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y14, Y3, Y3
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 16(SP)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	CMPQ      R10, $+17
+	JLT       longtailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y3
+	VMINPS    Y3, Y9, Y3
+	VADDPS    Y14, Y3, Y4
+	VMULPS    Y13, Y4, Y4
+	VADDPS    Y14, Y4, Y4
+	VCVTPS2PH $0x00, Y4, X4
+	VMOVUPS   X4, 32(SP)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	CMPQ      R10, $+25
+	JLT       longtailrarenarrow
+	VCVTPH2PS 128(SP), Y0
+	VDIVPS    Y13, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y0
+	VMAXPS    Y0, Y10, Y4
+	VMINPS    Y4, Y9, Y4
+	VADDPS    Y14, Y4, Y5
+	VMULPS    Y13, Y5, Y5
+	VADDPS    Y14, Y5, Y5
+	VCVTPS2PH $0x00, Y5, X5
+	VMOVUPS   X5, 48(SP)
+	VCMPPS    $0x00, Y0, Y4, Y4
+
+longtailrarenarrow:
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 67(SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -15390,7 +18243,7 @@ groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+12(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -15428,7 +18281,7 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+12(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -15466,7 +18319,7 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+12(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -15504,7 +18357,7 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+12(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
@@ -15915,20 +18768,23 @@ lanetailrarenarrow:
 	MOVB      AL, 67(SP)
 	JMP       lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x00000000
-DATA constantsAVX2<>+4(SB)/4, $0x00000001
-DATA constantsAVX2<>+8(SB)/4, $0x00000002
-DATA constantsAVX2<>+12(SB)/4, $0x00000003
-DATA constantsAVX2<>+16(SB)/4, $0x00000004
-DATA constantsAVX2<>+20(SB)/4, $0x00000005
-DATA constantsAVX2<>+24(SB)/4, $0x00000006
-DATA constantsAVX2<>+28(SB)/4, $0x00000007
-DATA constantsAVX2<>+32(SB)/4, $0x00000000
-DATA constantsAVX2<>+36(SB)/4, $0x00000004
-DATA constantsAVX2<>+40(SB)/4, $0x00000001
-DATA constantsAVX2<>+44(SB)/4, $0x00000005
-DATA constantsAVX2<>+48(SB)/4, $0x00000002
-DATA constantsAVX2<>+52(SB)/4, $0x00000006
-DATA constantsAVX2<>+56(SB)/4, $0x00000003
-DATA constantsAVX2<>+60(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $64
+DATA constantsAVX2<>+0(SB)/4, $0x00000001
+DATA constantsAVX2<>+4(SB)/4, $0x3f800000
+DATA constantsAVX2<>+8(SB)/4, $0x34800000
+DATA constantsAVX2<>+12(SB)/4, $0x00000000
+DATA constantsAVX2<>+16(SB)/4, $0x00000001
+DATA constantsAVX2<>+20(SB)/4, $0x00000002
+DATA constantsAVX2<>+24(SB)/4, $0x00000003
+DATA constantsAVX2<>+28(SB)/4, $0x00000004
+DATA constantsAVX2<>+32(SB)/4, $0x00000005
+DATA constantsAVX2<>+36(SB)/4, $0x00000006
+DATA constantsAVX2<>+40(SB)/4, $0x00000007
+DATA constantsAVX2<>+44(SB)/4, $0x00000000
+DATA constantsAVX2<>+48(SB)/4, $0x00000004
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x00000005
+DATA constantsAVX2<>+60(SB)/4, $0x00000002
+DATA constantsAVX2<>+64(SB)/4, $0x00000006
+DATA constantsAVX2<>+68(SB)/4, $0x00000003
+DATA constantsAVX2<>+72(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $76

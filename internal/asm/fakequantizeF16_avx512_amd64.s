@@ -10,6 +10,7 @@ TEXT ·FakeQuantizeF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 25
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -28,6 +29,12 @@ TEXT ·FakeQuantizeF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -381,26 +388,27 @@ grouppiece:
 	VBROADCASTSS (BX), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
@@ -416,6 +424,7 @@ grouppiece:
 	VMINPS       Z1, Z14, Z1
 	VFMADD213PS  Z13, Z12, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
+	KMOVQ        K0, K7
 	VMOVDQU16    Y1, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
@@ -424,8 +433,8 @@ grouppiece:
 	VMINPS       Z2, Z14, Z2
 	VFMADD213PS  Z13, Z12, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y2, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y2, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
@@ -433,8 +442,8 @@ grouppiece:
 	VMINPS       Z3, Z14, Z3
 	VFMADD213PS  Z13, Z12, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y3, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y3, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
@@ -442,8 +451,8 @@ grouppiece:
 	VMINPS       Z4, Z14, Z4
 	VFMADD213PS  Z13, Z12, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y4, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y4, K7, 96(DI)
 
 grouptailnarrow:
 grouptailback:
@@ -467,6 +476,229 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VPSUBD       Z1, Z0, Z11
+	VBROADCASTSS constantsAVX512<>+4(SB), Z0
+	VFNMADD231PS Z12, Z11, Z0
+	VBROADCASTSS constantsAVX512<>+8(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z11, Z0, Z10
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z9
+	VFMADD231PS  Z11, Z0, Z9
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z11, Z0, Z8
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z11, Z0, Z7
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z11, Z0, Z6
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z8, Z9, Z0
+	VADDPS      Z6, Z7, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	VMOVAPS     Z1, Z9
+	VMOVAPS     Z2, Z8
+	VMOVAPS     Z3, Z7
+	VMOVAPS     Z4, Z6
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VFMADD213PS Z13, Z12, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, (DI)
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z2
+	VMINPS      Z2, Z14, Z2
+	VFMADD213PS Z13, Z12, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z15, Z3
+	VMINPS      Z3, Z14, Z3
+	VFMADD213PS Z13, Z12, Z3
+	VCVTPS2PH   $0x00, Z3, Y3
+	VMOVUPS     Y3, 64(DI)
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z15, Z4
+	VMINPS      Z4, Z14, Z4
+	VFMADD213PS Z13, Z12, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 96(DI)
+
+longback:
+	ADDQ $+128, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VFMADD213PS Z13, Z12, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KMOVQ       K0, K7
+	VMOVDQU16   Y1, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z2
+	VMINPS      Z2, Z14, Z2
+	VFMADD213PS Z13, Z12, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y2, K7, 32(DI)
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z15, Z3
+	VMINPS      Z3, Z14, Z3
+	VFMADD213PS Z13, Z12, Z3
+	VCVTPS2PH   $0x00, Z3, Y3
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Y3, K7, 64(DI)
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z15, Z4
+	VMINPS      Z4, Z14, Z4
+	VFMADD213PS Z13, Z12, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y4, K7, 96(DI)
+
+longtailnarrow:
+longtailback:
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -880,7 +1112,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (BX), K7, Z1
@@ -888,28 +1121,28 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(DX), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(DX), K6, Z7
+	VMOVUPS.Z    128(DX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(DX), K6, Z9
+	VMOVUPS.Z    192(DX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -923,6 +1156,7 @@ lanetail:
 	VMINPS       Z2, Z14, Z2
 	VFMADD213PS  Z13, Z3, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
+	KMOVQ        K0, K7
 	VMOVDQU16    Y2, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
@@ -931,8 +1165,8 @@ lanetail:
 	VMINPS       Z4, Z14, Z4
 	VFMADD213PS  Z13, Z5, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y4, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y4, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	VRNDSCALEPS  $0x08, Z6, Z6
@@ -940,8 +1174,8 @@ lanetail:
 	VMINPS       Z6, Z14, Z6
 	VFMADD213PS  Z13, Z7, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y6, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y6, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	VRNDSCALEPS  $0x08, Z8, Z8
@@ -949,8 +1183,8 @@ lanetail:
 	VMINPS       Z8, Z14, Z8
 	VFMADD213PS  Z13, Z9, Z8
 	VCVTPS2PH    $0x00, Z8, Y8
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y8, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y8, K7, 96(DI)
 
 lanetailnarrow:
 lanetailback:
@@ -1106,9 +1340,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1136,9 +1370,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1166,9 +1400,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1196,9 +1430,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1208,6 +1442,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -1221,8 +1456,8 @@ grouptailrare:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -1232,11 +1467,11 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -1246,11 +1481,11 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -1260,7 +1495,7 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 grouptailrarenarrow:
 	JMP grouptailback
@@ -1274,6 +1509,160 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VFMADD213PS Z13, Z12, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, (DI)
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z2
+	VMINPS      Z2, Z14, Z2
+	VFMADD213PS Z13, Z12, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVNTPS    Y2, 32(DI)
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z15, Z3
+	VMINPS      Z3, Z14, Z3
+	VFMADD213PS Z13, Z12, Z3
+	VCVTPS2PH   $0x00, Z3, Y3
+	VMOVNTPS    Y3, 64(DI)
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z15, Z4
+	VMINPS      Z4, Z14, Z4
+	VFMADD213PS Z13, Z12, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVNTPS    Y4, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, 32(DI)
+	CMPQ        R8, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, 64(DI)
+	CMPQ        R8, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, 96(DI)
+
+longtailrarenarrow:
+	JMP longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -1531,6 +1920,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -1545,10 +1935,10 @@ lanetailrare:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
+	VMOVUPS.Z   64(DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -1557,13 +1947,13 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
+	VMOVUPS.Z   128(DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -1572,13 +1962,13 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
+	VMOVUPS.Z   192(DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -1587,7 +1977,7 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -1598,6 +1988,7 @@ TEXT ·FakeQuantizeZeroPointF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 most, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1615,6 +2006,12 @@ TEXT ·FakeQuantizeZeroPointF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short2
 	CMPQ         R11, $+16
 	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -2003,26 +2400,27 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
@@ -2038,6 +2436,7 @@ grouppiece:
 	VMINPS       Z1, Z9, Z1
 	VFMADD213PS  Z13, Z12, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
+	KMOVQ        K0, K7
 	VMOVDQU16    Y1, K7, (DI)
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
@@ -2046,8 +2445,8 @@ grouppiece:
 	VMINPS       Z2, Z9, Z2
 	VFMADD213PS  Z13, Z12, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y2, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y2, K7, 32(DI)
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
@@ -2055,8 +2454,8 @@ grouppiece:
 	VMINPS       Z3, Z9, Z3
 	VFMADD213PS  Z13, Z12, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y3, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y3, K7, 64(DI)
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
@@ -2064,8 +2463,8 @@ grouppiece:
 	VMINPS       Z4, Z9, Z4
 	VFMADD213PS  Z13, Z12, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y4, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y4, K7, 96(DI)
 
 grouptailnarrow:
 grouptailback:
@@ -2090,6 +2489,235 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VPSUBD       Z1, Z0, Z11
+	VBROADCASTSS constantsAVX512<>+4(SB), Z0
+	VFNMADD231PS Z12, Z11, Z0
+	VBROADCASTSS constantsAVX512<>+8(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z11, Z0, Z10
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z11, Z0, Z7
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z11, Z0, Z6
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z11, Z0, Z5
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z11, Z0, Z4
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z10, Z0, Z16
+	VFMADD231PS Z11, Z0, Z16
+	VADDPS      Z6, Z7, Z0
+	VADDPS      Z4, Z5, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VFMADD213PS Z13, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
+	VMOVAPS     Z16, Z4
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VFMADD213PS Z13, Z12, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, (DI)
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z9, Z2
+	VMINPS      Z2, Z8, Z2
+	VFMADD213PS Z13, Z12, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z9, Z3
+	VMINPS      Z3, Z8, Z3
+	VFMADD213PS Z13, Z12, Z3
+	VCVTPS2PH   $0x00, Z3, Y3
+	VMOVUPS     Y3, 64(DI)
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z9, Z4
+	VMINPS      Z4, Z8, Z4
+	VFMADD213PS Z13, Z12, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 96(DI)
+
+longback:
+	ADDQ $+128, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VFMADD213PS Z13, Z12, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KMOVQ       K0, K7
+	VMOVDQU16   Y1, K7, (DI)
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z9, Z2
+	VMINPS      Z2, Z8, Z2
+	VFMADD213PS Z13, Z12, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y2, K7, 32(DI)
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z9, Z3
+	VMINPS      Z3, Z8, Z3
+	VFMADD213PS Z13, Z12, Z3
+	VCVTPS2PH   $0x00, Z3, Y3
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Y3, K7, 64(DI)
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z9, Z4
+	VMINPS      Z4, Z8, Z4
+	VFMADD213PS Z13, Z12, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y4, K7, 96(DI)
+
+longtailnarrow:
+longtailback:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2570,7 +3198,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (BX), K7, Z1
@@ -2578,28 +3207,28 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(DX), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(DX), K6, Z7
+	VMOVUPS.Z    128(DX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(DX), K6, Z9
+	VMOVUPS.Z    192(DX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -2608,6 +3237,7 @@ lanetail:
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          lanetailrare
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (R8), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
@@ -2621,8 +3251,8 @@ lanetail:
 	VMOVDQU16    Y2, K7, (DI)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R8), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -2632,11 +3262,11 @@ lanetail:
 	VMINPS       Z4, Z0, Z4
 	VFMADD213PS  Z13, Z5, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVDQU16    Y4, K6, 32(DI)
+	VMOVDQU16    Y4, K7, 32(DI)
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R8), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -2646,11 +3276,11 @@ lanetail:
 	VMINPS       Z6, Z0, Z6
 	VFMADD213PS  Z13, Z7, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K6, 64(DI)
+	VMOVDQU16    Y6, K7, 64(DI)
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R8), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -2660,7 +3290,7 @@ lanetail:
 	VMINPS       Z8, Z0, Z8
 	VFMADD213PS  Z13, Z9, Z8
 	VCVTPS2PH    $0x00, Z8, Y8
-	VMOVDQU16    Y8, K6, 96(DI)
+	VMOVDQU16    Y8, K7, 96(DI)
 
 lanetailnarrow:
 lanetailback:
@@ -2821,11 +3451,11 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
-	VMOVAPS      Z2, K6, Z10
-	VMOVAPS      Z0, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
+	VMOVAPS      Z2, K7, Z10
+	VMOVAPS      Z0, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -2867,11 +3497,11 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
-	VMOVAPS      Z6, K6, Z10
-	VMOVAPS      Z3, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
+	VMOVAPS      Z6, K7, Z10
+	VMOVAPS      Z3, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -2913,11 +3543,11 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
-	VMOVAPS      Z17, K6, Z10
-	VMOVAPS      Z7, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
+	VMOVAPS      Z17, K7, Z10
+	VMOVAPS      Z7, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -2959,11 +3589,11 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
-	VMOVAPS      Z21, K6, Z10
-	VMOVAPS      Z18, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
+	VMOVAPS      Z21, K7, Z10
+	VMOVAPS      Z18, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -2974,6 +3604,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2987,8 +3618,8 @@ grouptailrare:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -2998,11 +3629,11 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -3012,11 +3643,11 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -3026,7 +3657,7 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 grouptailrarenarrow:
 	JMP grouptailback
@@ -3041,6 +3672,160 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VFMADD213PS Z13, Z12, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, (DI)
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z9, Z2
+	VMINPS      Z2, Z8, Z2
+	VFMADD213PS Z13, Z12, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVNTPS    Y2, 32(DI)
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z9, Z3
+	VMINPS      Z3, Z8, Z3
+	VFMADD213PS Z13, Z12, Z3
+	VCVTPS2PH   $0x00, Z3, Y3
+	VMOVNTPS    Y3, 64(DI)
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z9, Z4
+	VMINPS      Z4, Z8, Z4
+	VFMADD213PS Z13, Z12, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVNTPS    Y4, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, 32(DI)
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, 64(DI)
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VADDPS      Z13, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, 96(DI)
+
+longtailrarenarrow:
+	JMP longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -3350,6 +4135,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -3369,11 +4155,11 @@ lanetailrare:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(R8), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(R8), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -3386,14 +4172,14 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(R8), K6, Z2
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(R8), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -3406,14 +4192,14 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(R8), K6, Z2
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(R8), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -3426,7 +4212,7 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -3855,29 +4641,30 @@ grouppiece:
 	VBROADCASTSS (R8), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z4
@@ -3895,6 +4682,7 @@ grouppiece:
 	VFMADD213PS  Z13, Z12, Z1
 	VADDPS       Z10, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
+	KMOVQ        K0, K7
 	VMOVDQU16    Y1, K7, (DI)
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
@@ -3904,8 +4692,8 @@ grouppiece:
 	VFMADD213PS  Z13, Z12, Z2
 	VADDPS       Z10, Z2, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y2, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y2, K7, 32(DI)
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
@@ -3914,8 +4702,8 @@ grouppiece:
 	VFMADD213PS  Z13, Z12, Z3
 	VADDPS       Z10, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y3, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y3, K7, 64(DI)
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
@@ -3924,8 +4712,8 @@ grouppiece:
 	VFMADD213PS  Z13, Z12, Z4
 	VADDPS       Z10, Z4, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y4, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y4, K7, 96(DI)
 
 grouptailnarrow:
 grouptailback:
@@ -4402,7 +5190,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (R8), K7, Z1
@@ -4412,34 +5201,34 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z4
 	VFNMADD231PS Z4, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(R8), K6, Z2
+	VMOVUPS.Z    64(R8), K7, Z2
 	VSUBPS       Z2, Z0, Z0
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VMULPS       Z5, Z0, Z6
-	VMOVUPS.Z    64(DX), K6, Z7
+	VMOVUPS.Z    64(DX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z5, Z0, Z6
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(R8), K6, Z5
+	VMOVUPS.Z    128(R8), K7, Z5
 	VSUBPS       Z5, Z0, Z0
-	VMOVUPS.Z    128(BX), K6, Z8
+	VMOVUPS.Z    128(BX), K7, Z8
 	VMULPS       Z8, Z0, Z9
-	VMOVUPS.Z    128(DX), K6, Z10
+	VMOVUPS.Z    128(DX), K7, Z10
 	VFNMADD231PS Z10, Z9, Z0
 	VFMADD231PS  Z8, Z0, Z9
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(R8), K6, Z8
+	VMOVUPS.Z    192(R8), K7, Z8
 	VSUBPS       Z8, Z0, Z0
-	VMOVUPS.Z    192(BX), K6, Z11
+	VMOVUPS.Z    192(BX), K7, Z11
 	VMULPS       Z11, Z0, Z12
-	VMOVUPS.Z    192(DX), K6, Z16
+	VMOVUPS.Z    192(DX), K7, Z16
 	VFNMADD231PS Z16, Z12, Z0
 	VFMADD231PS  Z11, Z0, Z12
 	VADDPS       Z6, Z3, Z0
@@ -4454,6 +5243,7 @@ lanetail:
 	VFMADD213PS  Z13, Z4, Z3
 	VADDPS       Z1, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
+	KMOVQ        K0, K7
 	VMOVDQU16    Y3, K7, (DI)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
@@ -4463,8 +5253,8 @@ lanetail:
 	VFMADD213PS  Z13, Z7, Z6
 	VADDPS       Z2, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y6, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y6, K7, 32(DI)
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
 	VRNDSCALEPS  $0x08, Z9, Z9
@@ -4473,8 +5263,8 @@ lanetail:
 	VFMADD213PS  Z13, Z10, Z9
 	VADDPS       Z5, Z9, Z9
 	VCVTPS2PH    $0x00, Z9, Y9
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y9, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y9, K7, 64(DI)
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
 	VRNDSCALEPS  $0x08, Z12, Z12
@@ -4483,8 +5273,8 @@ lanetail:
 	VFMADD213PS  Z13, Z16, Z12
 	VADDPS       Z8, Z12, Z12
 	VCVTPS2PH    $0x00, Z12, Y12
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y12, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y12, K7, 96(DI)
 
 lanetailnarrow:
 lanetailback:
@@ -4656,10 +5446,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VBROADCASTSS 4(DX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -4690,10 +5480,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VBROADCASTSS 4(DX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -4724,10 +5514,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VBROADCASTSS 4(DX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -4758,10 +5548,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VBROADCASTSS 4(DX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -4772,6 +5562,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z10, Z0, Z0
@@ -4786,8 +5577,8 @@ grouptailrare:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -4798,11 +5589,11 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -4813,11 +5604,11 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -4828,7 +5619,7 @@ grouptailrare:
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 grouptailrarenarrow:
 	JMP grouptailback
@@ -5134,6 +5925,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -5150,11 +5942,11 @@ lanetailrare:
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(R8), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(R8), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -5164,14 +5956,14 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 32(DI)
+	VMOVDQU16   Y0, K7, 32(DI)
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(R8), K6, Z2
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(R8), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -5181,14 +5973,14 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 64(DI)
+	VMOVDQU16   Y0, K7, 64(DI)
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(R8), K6, Z2
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(R8), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -5198,7 +5990,7 @@ lanetailrare:
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K6, 96(DI)
+	VMOVDQU16   Y0, K7, 96(DI)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -5209,6 +6001,7 @@ TEXT ·FakeQuantizeBytesF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -5220,7 +6013,7 @@ TEXT ·FakeQuantizeBytesF16AVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS most+44(FP), Z0
 	VCVTDQ2PS    Z0, Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -5229,6 +6022,12 @@ TEXT ·FakeQuantizeBytesF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short2
 	CMPQ         R11, $+16
 	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -5634,26 +6433,27 @@ grouppiece:
 	VBROADCASTSS (R8), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
 	VFMADD231PS  Z10, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z10, Z0, Z3
 	VFNMADD231PS Z11, Z3, Z0
 	VFMADD231PS  Z10, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
@@ -5670,6 +6470,7 @@ grouppiece:
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z11, Z0, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
+	KMOVQ        K0, K7
 	VMOVDQU16    Y5, K7, (DI)
 	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         R9, $+17
@@ -5680,8 +6481,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y1, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y1, K7, 32(DI)
 	VCMPPS       $0x00, Z2, Z0, K2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
@@ -5691,8 +6492,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y1, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y1, K7, 64(DI)
 	VCMPPS       $0x00, Z3, Z0, K3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
@@ -5702,8 +6503,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y1, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y1, K7, 96(DI)
 	VCMPPS       $0x00, Z4, Z0, K4
 
 grouptailnarrow:
@@ -5711,6 +6512,7 @@ grouptailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
@@ -5735,6 +6537,273 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VPSUBD       Z1, Z0, Z10
+	VBROADCASTSS constantsAVX512<>+4(SB), Z0
+	VFNMADD231PS Z11, Z10, Z0
+	VBROADCASTSS constantsAVX512<>+8(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z10, Z0, Z9
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z10, Z0, Z8
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z10, Z0, Z7
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z10, Z0, Z6
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z10, Z0, Z5
+
+longahead:
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z9, Z0, Z1
+	VFMADD231PS Z10, Z0, Z1
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z10, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z9, Z0, Z3
+	VFMADD231PS Z10, Z0, Z3
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z9, Z0, Z4
+	VFMADD231PS Z10, Z0, Z4
+	VADDPS      Z7, Z8, Z0
+	VADDPS      Z5, Z6, Z16
+	VADDPS      Z16, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z16
+	VMINPS      Z16, Z14, Z16
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z11, Z16, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, (DI)
+	VCMPPS      $0x00, Z0, Z16, K1
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z16
+	VMINPS      Z16, Z14, Z16
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z11, Z16, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, 32(DI)
+	VCMPPS      $0x00, Z0, Z16, K2
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z16
+	VMINPS      Z16, Z14, Z16
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z11, Z16, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, 64(DI)
+	VCMPPS      $0x00, Z0, Z16, K3
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z15, Z16
+	VMINPS      Z16, Z14, Z16
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z11, Z16, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, 96(DI)
+	VCMPPS      $0x00, Z0, Z16, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z8
+	VMOVAPS     Z2, Z7
+	VMOVAPS     Z3, Z6
+	VMOVAPS     Z4, Z5
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z9, Z0, Z1
+	VFMADD231PS Z10, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z10, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z9, Z0, Z3
+	VFMADD231PS Z10, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z9, Z0, Z4
+	VFMADD231PS Z10, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z5
+	VFMADD231PS Z11, Z0, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVUPS     Y5, (DI)
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 32(DI)
+	VCMPPS      $0x00, Z2, Z0, K2
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 64(DI)
+	VCMPPS      $0x00, Z3, Z0, K3
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 96(DI)
+	VCMPPS      $0x00, Z4, Z0, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
+
+longback:
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z9, Z0, Z1
+	VFMADD231PS Z10, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z10, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z9, Z0, Z3
+	VFMADD231PS Z10, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z9, Z0, Z4
+	VFMADD231PS Z10, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z5
+	VFMADD231PS Z11, Z0, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	KMOVQ       K0, K7
+	VMOVDQU16   Y5, K7, (DI)
+	VCMPPS      $0x00, Z1, Z0, K1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y1, K7, 32(DI)
+	VCMPPS      $0x00, Z2, Z0, K2
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Y1, K7, 64(DI)
+	VCMPPS      $0x00, Z3, Z0, K3
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y1, K7, 96(DI)
+	VCMPPS      $0x00, Z4, Z0, K4
+
+longtailnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (SI)
+
+longtailback:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*1), SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6214,7 +7283,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (R8), K7, Z1
@@ -6222,28 +7292,28 @@ lanetail:
 	VMOVUPS.Z    (BX), K7, Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
+	VMOVUPS.Z    64(R8), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
+	VMOVUPS.Z    128(R8), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K6, Z7
+	VMOVUPS.Z    128(BX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
+	VMOVUPS.Z    192(R8), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K6, Z9
+	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -6257,6 +7327,7 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
+	KMOVQ        K0, K7
 	VMOVDQU16    Y3, K7, (DI)
 	VCMPPS       $0x00, Z2, Z0, K1
 	CMPQ         R9, $+17
@@ -6266,8 +7337,8 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y5, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y5, K7, 32(DI)
 	VCMPPS       $0x00, Z4, Z0, K2
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
@@ -6276,8 +7347,8 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y7, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y7, K7, 64(DI)
 	VCMPPS       $0x00, Z6, Z0, K3
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
@@ -6286,8 +7357,8 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z9
 	VCVTPS2PH    $0x00, Z9, Y9
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y9, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y9, K7, 96(DI)
 	VCMPPS       $0x00, Z8, Z0, K4
 
 lanetailnarrow:
@@ -6295,6 +7366,7 @@ lanetailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 lanetailback:
@@ -6487,9 +7559,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -6517,9 +7589,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -6547,9 +7619,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -6577,9 +7649,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -6589,6 +7661,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z11, Z0, Z0
@@ -6603,8 +7676,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z0, Z1, K1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -6614,12 +7687,12 @@ grouptailrare:
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 32(DI)
+	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -6629,12 +7702,12 @@ grouptailrare:
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 64(DI)
+	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -6644,7 +7717,7 @@ grouptailrare:
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 96(DI)
+	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 
 grouptailrarenarrow:
@@ -6652,6 +7725,7 @@ grouptailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
@@ -6664,6 +7738,193 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z9, Z0, Z1
+	VFMADD231PS Z10, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z10, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z9, Z0, Z3
+	VFMADD231PS Z10, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z9, Z0, Z4
+	VFMADD231PS Z10, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z5
+	VFMADD231PS Z11, Z0, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVNTPS    Y5, (DI)
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 32(DI)
+	VCMPPS      $0x00, Z2, Z0, K2
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 64(DI)
+	VCMPPS      $0x00, Z3, Z0, K3
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 96(DI)
+	VCMPPS      $0x00, Z4, Z0, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+
+longtailrarenarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (SI)
+	JMP        longtailback
 
 short2stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -6976,6 +8237,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (BX), K7, Z1
@@ -6991,10 +8253,10 @@ lanetailrare:
 	VCMPPS      $0x00, Z0, Z2, K1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
+	VMOVUPS.Z   64(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z2
@@ -7003,14 +8265,14 @@ lanetailrare:
 	VMULPS      Z1, Z3, Z3
 	VADDPS      Z13, Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K6, 32(DI)
+	VMOVDQU16   Y3, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z2, K2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
+	VMOVUPS.Z   128(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z2
@@ -7019,14 +8281,14 @@ lanetailrare:
 	VMULPS      Z1, Z3, Z3
 	VADDPS      Z13, Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K6, 64(DI)
+	VMOVDQU16   Y3, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z2, K3
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
+	VMOVUPS.Z   192(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z2
@@ -7035,7 +8297,7 @@ lanetailrare:
 	VMULPS      Z1, Z3, Z3
 	VADDPS      Z13, Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K6, 96(DI)
+	VMOVDQU16   Y3, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z2, K4
 
 lanetailrarenarrow:
@@ -7043,6 +8305,7 @@ lanetailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
@@ -7052,6 +8315,7 @@ TEXT ·FakeQuantizeZeroPointBytesF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z9 ToFloat, Z8 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -7062,7 +8326,7 @@ TEXT ·FakeQuantizeZeroPointBytesF16AVX512(SB), NOSPLIT, $0-80
 	VBROADCASTSS least+48(FP), Z15
 	VBROADCASTSS most+52(FP), Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -7071,6 +8335,12 @@ TEXT ·FakeQuantizeZeroPointBytesF16AVX512(SB), NOSPLIT, $0-80
 	JEQ          short2
 	CMPQ         R12, $+16
 	JEQ          short4
+	CMPQ         R12, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R12
+	JEQ          longs
+	CMPQ         R11, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R12, R10
@@ -7511,26 +8781,27 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z8
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
 	VFMADD231PS  Z10, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z10, Z0, Z3
 	VFNMADD231PS Z11, Z3, Z0
 	VFMADD231PS  Z10, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
@@ -7547,6 +8818,7 @@ grouppiece:
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z11, Z0, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
+	KMOVQ        K0, K7
 	VMOVDQU16    Y5, K7, (DI)
 	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         R10, $+17
@@ -7557,8 +8829,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y1, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y1, K7, 32(DI)
 	VCMPPS       $0x00, Z2, Z0, K2
 	CMPQ         R10, $+33
 	JLT          grouptailnarrow
@@ -7568,8 +8840,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y1, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y1, K7, 64(DI)
 	VCMPPS       $0x00, Z3, Z0, K3
 	CMPQ         R10, $+49
 	JLT          grouptailnarrow
@@ -7579,8 +8851,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y1, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y1, K7, 96(DI)
 	VCMPPS       $0x00, Z4, Z0, K4
 
 grouptailnarrow:
@@ -7588,6 +8860,7 @@ grouptailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
@@ -7613,6 +8886,279 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VPSUBD       Z1, Z0, Z10
+	VBROADCASTSS constantsAVX512<>+4(SB), Z0
+	VFNMADD231PS Z11, Z10, Z0
+	VBROADCASTSS constantsAVX512<>+8(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z10, Z0, Z9
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z8
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z7
+	MOVQ         R12, R10
+	CMPQ         R10, $+64
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R10, $+256
+	JLT          longloop
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z10, Z0, Z6
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z10, Z0, Z5
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z10, Z0, Z4
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z9, Z0, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z10, Z0, Z3
+
+longahead:
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z9, Z0, Z1
+	VFMADD231PS Z10, Z0, Z1
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z10, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z9, Z0, Z16
+	VFMADD231PS Z10, Z0, Z16
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z9, Z0, Z17
+	VFMADD231PS Z10, Z0, Z17
+	VADDPS      Z5, Z6, Z0
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z8, Z18
+	VMINPS      Z18, Z7, Z18
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z11, Z18, Z19
+	VCVTPS2PH   $0x00, Z19, Y19
+	VMOVUPS     Y19, (DI)
+	VCMPPS      $0x00, Z0, Z18, K1
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z8, Z18
+	VMINPS      Z18, Z7, Z18
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z11, Z18, Z19
+	VCVTPS2PH   $0x00, Z19, Y19
+	VMOVUPS     Y19, 32(DI)
+	VCMPPS      $0x00, Z0, Z18, K2
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z8, Z18
+	VMINPS      Z18, Z7, Z18
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z11, Z18, Z19
+	VCVTPS2PH   $0x00, Z19, Y19
+	VMOVUPS     Y19, 64(DI)
+	VCMPPS      $0x00, Z0, Z18, K3
+	VRNDSCALEPS $0x08, Z3, Z0
+	VMAXPS      Z0, Z8, Z18
+	VMINPS      Z18, Z7, Z18
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z11, Z18, Z19
+	VCVTPS2PH   $0x00, Z19, Y19
+	VMOVUPS     Y19, 96(DI)
+	VCMPPS      $0x00, Z0, Z18, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z16, Z4
+	VMOVAPS     Z17, Z3
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R10
+	CMPQ        R10, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z9, Z0, Z1
+	VFMADD231PS Z10, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z10, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z9, Z0, Z3
+	VFMADD231PS Z10, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z9, Z0, Z4
+	VFMADD231PS Z10, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z8, Z0
+	VMINPS      Z0, Z7, Z0
+	VMOVAPS     Z13, Z5
+	VFMADD231PS Z11, Z0, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVUPS     Y5, (DI)
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z8, Z0
+	VMINPS      Z0, Z7, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 32(DI)
+	VCMPPS      $0x00, Z2, Z0, K2
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z8, Z0
+	VMINPS      Z0, Z7, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 64(DI)
+	VCMPPS      $0x00, Z3, Z0, K3
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z8, Z0
+	VMINPS      Z0, Z7, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 96(DI)
+	VCMPPS      $0x00, Z4, Z0, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
+
+longback:
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R10, R10
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R10, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z9, Z0, Z1
+	VFMADD231PS Z10, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z10, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z9, Z0, Z3
+	VFMADD231PS Z10, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z9, Z0, Z4
+	VFMADD231PS Z10, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z8, Z0
+	VMINPS      Z0, Z7, Z0
+	VMOVAPS     Z13, Z5
+	VFMADD231PS Z11, Z0, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	KMOVQ       K0, K7
+	VMOVDQU16   Y5, K7, (DI)
+	VCMPPS      $0x00, Z1, Z0, K1
+	CMPQ        R10, $+17
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z8, Z0
+	VMINPS      Z0, Z7, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y1, K7, 32(DI)
+	VCMPPS      $0x00, Z2, Z0, K2
+	CMPQ        R10, $+33
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z8, Z0
+	VMINPS      Z0, Z7, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Y1, K7, 64(DI)
+	VCMPPS      $0x00, Z3, Z0, K3
+	CMPQ        R10, $+49
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z8, Z0
+	VMINPS      Z0, Z7, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y1, K7, 96(DI)
+	VCMPPS      $0x00, Z4, Z0, K4
+
+longtailnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (SI)
+
+longtailback:
+	LEAQ (DI)(R10*2), DI
+	LEAQ (SI)(R10*1), SI
+	LEAQ (DX)(R10*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   longs
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -8159,7 +9705,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (R8), K7, Z1
@@ -8167,28 +9714,28 @@ lanetail:
 	VMOVUPS.Z    (BX), K7, Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
+	VMOVUPS.Z    64(R8), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
+	VMOVUPS.Z    128(R8), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K6, Z7
+	VMOVUPS.Z    128(BX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
+	VMOVUPS.Z    192(R8), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K6, Z9
+	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -8197,6 +9744,7 @@ lanetail:
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          lanetailrare
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
@@ -8211,8 +9759,8 @@ lanetail:
 	VCMPPS       $0x00, Z2, Z1, K1
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R9), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -8222,12 +9770,12 @@ lanetail:
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVDQU16    Y5, K6, 32(DI)
+	VMOVDQU16    Y5, K7, 32(DI)
 	VCMPPS       $0x00, Z4, Z1, K2
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R9), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -8237,12 +9785,12 @@ lanetail:
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVDQU16    Y7, K6, 64(DI)
+	VMOVDQU16    Y7, K7, 64(DI)
 	VCMPPS       $0x00, Z6, Z1, K3
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R9), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -8252,7 +9800,7 @@ lanetail:
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z9
 	VCVTPS2PH    $0x00, Z9, Y9
-	VMOVDQU16    Y9, K6, 96(DI)
+	VMOVDQU16    Y9, K7, 96(DI)
 	VCMPPS       $0x00, Z8, Z1, K4
 
 lanetailnarrow:
@@ -8260,6 +9808,7 @@ lanetailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 lanetailback:
@@ -8457,11 +10006,11 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
-	VMOVAPS      Z2, K6, Z9
-	VMOVAPS      Z0, K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z0, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
@@ -8503,11 +10052,11 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
-	VMOVAPS      Z6, K6, Z9
-	VMOVAPS      Z3, K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
+	VMOVAPS      Z6, K7, Z9
+	VMOVAPS      Z3, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -8549,11 +10098,11 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
-	VMOVAPS      Z18, K6, Z9
-	VMOVAPS      Z7, K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
+	VMOVAPS      Z18, K7, Z9
+	VMOVAPS      Z7, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -8595,11 +10144,11 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
-	VMOVAPS      Z22, K6, Z9
-	VMOVAPS      Z19, K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
+	VMOVAPS      Z22, K7, Z9
+	VMOVAPS      Z19, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -8610,6 +10159,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z11, Z0, Z0
@@ -8624,8 +10174,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z0, Z1, K1
 	CMPQ        R10, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -8635,12 +10185,12 @@ grouptailrare:
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 32(DI)
+	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	CMPQ        R10, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -8650,12 +10200,12 @@ grouptailrare:
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 64(DI)
+	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	CMPQ        R10, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -8665,7 +10215,7 @@ grouptailrare:
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 96(DI)
+	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 
 grouptailrarenarrow:
@@ -8673,6 +10223,7 @@ grouptailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
@@ -8686,6 +10237,193 @@ groupmeetrare:
 	SUBQ R15, R15
 	ADDQ $+64, R15
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z9, Z0, Z1
+	VFMADD231PS Z10, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z10, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z9, Z0, Z3
+	VFMADD231PS Z10, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z9, Z0, Z4
+	VFMADD231PS Z10, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z8, Z0
+	VMINPS      Z0, Z7, Z0
+	VMOVAPS     Z13, Z5
+	VFMADD231PS Z11, Z0, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVNTPS    Y5, (DI)
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z8, Z0
+	VMINPS      Z0, Z7, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 32(DI)
+	VCMPPS      $0x00, Z2, Z0, K2
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z8, Z0
+	VMINPS      Z0, Z7, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 64(DI)
+	VCMPPS      $0x00, Z3, Z0, K3
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z8, Z0
+	VMINPS      Z0, Z7, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 96(DI)
+	VCMPPS      $0x00, Z4, Z0, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R10
+	CMPQ        R10, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z8, Z1
+	VMINPS      Z1, Z7, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z8, Z1
+	VMINPS      Z1, Z7, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z8, Z1
+	VMINPS      Z1, Z7, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z8, Z1
+	VMINPS      Z1, Z7, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z12, K1, Z0
+	VMOVUPS     Z0, (SI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z8, Z1
+	VMINPS      Z1, Z7, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	CMPQ        R10, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z8, Z1
+	VMINPS      Z1, Z7, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	CMPQ        R10, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z8, Z1
+	VMINPS      Z1, Z7, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	CMPQ        R10, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z11, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z8, Z1
+	VMINPS      Z1, Z7, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z11, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+
+longtailrarenarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (SI)
+	JMP        longtailback
 
 short2stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -9050,6 +10788,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (BX), K7, Z1
@@ -9070,11 +10809,11 @@ lanetailrare:
 	VCMPPS      $0x00, Z0, Z3, K1
 	CMPQ        R10, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
-	VMOVUPS.Z   64(R9), K6, Z2
+	VMOVUPS.Z   64(BX), K7, Z1
+	VMOVUPS.Z   64(R9), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -9087,15 +10826,15 @@ lanetailrare:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 32(DI)
+	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
 	CMPQ        R10, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
-	VMOVUPS.Z   128(R9), K6, Z2
+	VMOVUPS.Z   128(BX), K7, Z1
+	VMOVUPS.Z   128(R9), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -9108,15 +10847,15 @@ lanetailrare:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 64(DI)
+	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
 	CMPQ        R10, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
-	VMOVUPS.Z   192(R9), K6, Z2
+	VMOVUPS.Z   192(BX), K7, Z1
+	VMOVUPS.Z   192(R9), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -9129,7 +10868,7 @@ lanetailrare:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 96(DI)
+	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
 
 lanetailrarenarrow:
@@ -9137,6 +10876,7 @@ lanetailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
@@ -9158,7 +10898,7 @@ TEXT ·FakeQuantizeMinvalBytesF16AVX512(SB), NOSPLIT, $0-80
 	VBROADCASTSS most+52(FP), Z0
 	VCVTDQ2PS    Z0, Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -9618,29 +11358,30 @@ grouppiece:
 	VBROADCASTSS (R9), Z9
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
 	VFMADD231PS  Z10, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z3
 	VFNMADD231PS Z11, Z3, Z0
 	VFMADD231PS  Z10, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z4
@@ -9659,6 +11400,7 @@ grouppiece:
 	VFMADD231PS  Z11, Z0, Z5
 	VADDPS       Z9, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
+	KMOVQ        K0, K7
 	VMOVDQU16    Y5, K7, (DI)
 	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         R10, $+17
@@ -9670,8 +11412,8 @@ grouppiece:
 	VFMADD231PS  Z11, Z0, Z1
 	VADDPS       Z9, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y1, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y1, K7, 32(DI)
 	VCMPPS       $0x00, Z2, Z0, K2
 	CMPQ         R10, $+33
 	JLT          grouptailnarrow
@@ -9682,8 +11424,8 @@ grouppiece:
 	VFMADD231PS  Z11, Z0, Z1
 	VADDPS       Z9, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y1, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y1, K7, 64(DI)
 	VCMPPS       $0x00, Z3, Z0, K3
 	CMPQ         R10, $+49
 	JLT          grouptailnarrow
@@ -9694,8 +11436,8 @@ grouppiece:
 	VFMADD231PS  Z11, Z0, Z1
 	VADDPS       Z9, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y1, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y1, K7, 96(DI)
 	VCMPPS       $0x00, Z4, Z0, K4
 
 grouptailnarrow:
@@ -9703,6 +11445,7 @@ grouptailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
@@ -10246,7 +11989,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (R9), K7, Z1
@@ -10256,34 +12000,34 @@ lanetail:
 	VMOVUPS.Z    (BX), K7, Z4
 	VFNMADD231PS Z4, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(R9), K6, Z2
+	VMOVUPS.Z    64(R9), K7, Z2
 	VSUBPS       Z2, Z0, Z0
-	VMOVUPS.Z    64(R8), K6, Z5
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z5, Z0, Z6
-	VMOVUPS.Z    64(BX), K6, Z7
+	VMOVUPS.Z    64(BX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z5, Z0, Z6
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(R9), K6, Z5
+	VMOVUPS.Z    128(R9), K7, Z5
 	VSUBPS       Z5, Z0, Z0
-	VMOVUPS.Z    128(R8), K6, Z8
+	VMOVUPS.Z    128(R8), K7, Z8
 	VMULPS       Z8, Z0, Z9
-	VMOVUPS.Z    128(BX), K6, Z10
+	VMOVUPS.Z    128(BX), K7, Z10
 	VFNMADD231PS Z10, Z9, Z0
 	VFMADD231PS  Z8, Z0, Z9
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(R9), K6, Z8
+	VMOVUPS.Z    192(R9), K7, Z8
 	VSUBPS       Z8, Z0, Z0
-	VMOVUPS.Z    192(R8), K6, Z11
+	VMOVUPS.Z    192(R8), K7, Z11
 	VMULPS       Z11, Z0, Z16
-	VMOVUPS.Z    192(BX), K6, Z17
+	VMOVUPS.Z    192(BX), K7, Z17
 	VFNMADD231PS Z17, Z16, Z0
 	VFMADD231PS  Z11, Z0, Z16
 	VADDPS       Z6, Z3, Z0
@@ -10298,6 +12042,7 @@ lanetail:
 	VFMADD213PS  Z13, Z0, Z4
 	VADDPS       Z1, Z4, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
+	KMOVQ        K0, K7
 	VMOVDQU16    Y4, K7, (DI)
 	VCMPPS       $0x00, Z3, Z0, K1
 	CMPQ         R10, $+17
@@ -10308,8 +12053,8 @@ lanetail:
 	VFMADD213PS  Z13, Z0, Z7
 	VADDPS       Z2, Z7, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y7, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y7, K7, 32(DI)
 	VCMPPS       $0x00, Z6, Z0, K2
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
@@ -10319,8 +12064,8 @@ lanetail:
 	VFMADD213PS  Z13, Z0, Z10
 	VADDPS       Z5, Z10, Z10
 	VCVTPS2PH    $0x00, Z10, Y10
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y10, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y10, K7, 64(DI)
 	VCMPPS       $0x00, Z9, Z0, K3
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
@@ -10330,8 +12075,8 @@ lanetail:
 	VFMADD213PS  Z13, Z0, Z17
 	VADDPS       Z8, Z17, Z17
 	VCVTPS2PH    $0x00, Z17, Y17
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y17, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y17, K7, 96(DI)
 	VCMPPS       $0x00, Z16, Z0, K4
 
 lanetailnarrow:
@@ -10339,6 +12084,7 @@ lanetailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 lanetailback:
@@ -10547,10 +12293,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z11
-	VBROADCASTSS 4(R8), K6, Z10
-	VBROADCASTSS 4(BX), K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
@@ -10581,10 +12327,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z11
-	VBROADCASTSS 4(R8), K6, Z10
-	VBROADCASTSS 4(BX), K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -10615,10 +12361,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z11
-	VBROADCASTSS 4(R8), K6, Z10
-	VBROADCASTSS 4(BX), K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -10649,10 +12395,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z11
-	VBROADCASTSS 4(R8), K6, Z10
-	VBROADCASTSS 4(BX), K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -10663,6 +12409,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z9, Z0, Z0
@@ -10678,8 +12425,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z0, Z1, K1
 	CMPQ        R10, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z9, Z0, Z0
 	VDIVPS      Z11, Z0, Z0
@@ -10690,12 +12437,12 @@ grouptailrare:
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z9, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 32(DI)
+	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	CMPQ        R10, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z9, Z0, Z0
 	VDIVPS      Z11, Z0, Z0
@@ -10706,12 +12453,12 @@ grouptailrare:
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z9, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 64(DI)
+	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	CMPQ        R10, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z9, Z0, Z0
 	VDIVPS      Z11, Z0, Z0
@@ -10722,7 +12469,7 @@ grouptailrare:
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z9, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 96(DI)
+	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 
 grouptailrarenarrow:
@@ -10730,6 +12477,7 @@ grouptailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
@@ -11089,6 +12837,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (BX), K7, Z1
@@ -11106,11 +12855,11 @@ lanetailrare:
 	VCMPPS      $0x00, Z0, Z3, K1
 	CMPQ        R10, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
-	VMOVUPS.Z   64(R9), K6, Z2
+	VMOVUPS.Z   64(BX), K7, Z1
+	VMOVUPS.Z   64(R9), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -11120,15 +12869,15 @@ lanetailrare:
 	VMULPS      Z1, Z4, Z4
 	VADDPS      Z2, Z4, Z4
 	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K6, 32(DI)
+	VMOVDQU16   Y4, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
 	CMPQ        R10, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
-	VMOVUPS.Z   128(R9), K6, Z2
+	VMOVUPS.Z   128(BX), K7, Z1
+	VMOVUPS.Z   128(R9), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -11138,15 +12887,15 @@ lanetailrare:
 	VMULPS      Z1, Z4, Z4
 	VADDPS      Z2, Z4, Z4
 	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K6, 64(DI)
+	VMOVDQU16   Y4, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
 	CMPQ        R10, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
-	VMOVUPS.Z   192(R9), K6, Z2
+	VMOVUPS.Z   192(BX), K7, Z1
+	VMOVUPS.Z   192(R9), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -11156,7 +12905,7 @@ lanetailrare:
 	VMULPS      Z1, Z4, Z4
 	VADDPS      Z2, Z4, Z4
 	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K6, 96(DI)
+	VMOVDQU16   Y4, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
 
 lanetailrarenarrow:
@@ -11164,6 +12913,7 @@ lanetailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
@@ -11173,6 +12923,7 @@ TEXT ·FakeQuantizeBitsF16AVX512(SB), NOSPLIT, $16-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
 	// per group: Z12 scale, Z11 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -11192,6 +12943,12 @@ TEXT ·FakeQuantizeBitsF16AVX512(SB), NOSPLIT, $16-72
 	JEQ          short2
 	CMPQ         R11, $+16
 	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -11593,26 +13350,27 @@ grouppiece:
 	VBROADCASTSS (R8), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
@@ -11629,6 +13387,7 @@ grouppiece:
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z12, Z0, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
+	KMOVQ        K0, K7
 	VMOVDQU16    Y5, K7, (DI)
 	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         R9, $+17
@@ -11639,8 +13398,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y1, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y1, K7, 32(DI)
 	VCMPPS       $0x00, Z2, Z0, K2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
@@ -11650,8 +13409,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y1, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y1, K7, 64(DI)
 	VCMPPS       $0x00, Z3, Z0, K3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
@@ -11661,8 +13420,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y1, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y1, K7, 96(DI)
 	VCMPPS       $0x00, Z4, Z0, K4
 
 grouptailnarrow:
@@ -11728,6 +13487,304 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VPSUBD       Z1, Z0, Z11
+	VBROADCASTSS constantsAVX512<>+4(SB), Z0
+	VFNMADD231PS Z12, Z11, Z0
+	VBROADCASTSS constantsAVX512<>+8(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z11, Z0, Z10
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z9
+	VFMADD231PS  Z11, Z0, Z9
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z8
+	VFMADD231PS  Z11, Z0, Z8
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z11, Z0, Z7
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z11, Z0, Z6
+
+longahead:
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z8, Z9, Z0
+	VADDPS      Z6, Z7, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VRNDSCALEPS $0x08, Z9, Z0
+	VMAXPS      Z0, Z15, Z5
+	VMINPS      Z5, Z14, Z5
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z12, Z5, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVUPS     Y16, (DI)
+	VCMPPS      $0x00, Z0, Z5, K1
+	VRNDSCALEPS $0x08, Z8, Z0
+	VMAXPS      Z0, Z15, Z5
+	VMINPS      Z5, Z14, Z5
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z12, Z5, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVUPS     Y16, 32(DI)
+	VCMPPS      $0x00, Z0, Z5, K2
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z15, Z5
+	VMINPS      Z5, Z14, Z5
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z12, Z5, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVUPS     Y16, 64(DI)
+	VCMPPS      $0x00, Z0, Z5, K3
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z15, Z5
+	VMINPS      Z5, Z14, Z5
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z12, Z5, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVUPS     Y16, 96(DI)
+	VCMPPS      $0x00, Z0, Z5, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	VMOVAPS     Z1, Z9
+	VMOVAPS     Z2, Z8
+	VMOVAPS     Z3, Z7
+	VMOVAPS     Z4, Z6
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z5
+	VFMADD231PS Z12, Z0, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVUPS     Y5, (DI)
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 32(DI)
+	VCMPPS      $0x00, Z2, Z0, K2
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 64(DI)
+	VCMPPS      $0x00, Z3, Z0, K3
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 96(DI)
+	VCMPPS      $0x00, Z4, Z0, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+
+longback:
+	ADDQ $+128, DI
+	ADDQ $+8, SI
+	ADDQ $+128, DX
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z5
+	VFMADD231PS Z12, Z0, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	KMOVQ       K0, K7
+	VMOVDQU16   Y5, K7, (DI)
+	VCMPPS      $0x00, Z1, Z0, K1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y1, K7, 32(DI)
+	VCMPPS      $0x00, Z2, Z0, K2
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Y1, K7, 64(DI)
+	VCMPPS      $0x00, Z3, Z0, K3
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y1, K7, 96(DI)
+	VCMPPS      $0x00, Z4, Z0, K4
+
+longtailnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+
+longtailback:
+	MOVQ  (SP), AX
+	BZHIQ R9, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R9, $+9
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R9, $+17
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R9, $+25
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+	CMPQ  R9, $+33
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 4(SI)
+	CMPQ  R9, $+41
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 5(SI)
+	CMPQ  R9, $+49
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 6(SI)
+	CMPQ  R9, $+57
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 7(SI)
+
+staged2:
+	LEAQ (DI)(R9*2), DI
+	MOVQ R9, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -12202,7 +14259,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (R8), K7, Z1
@@ -12210,28 +14268,28 @@ lanetail:
 	VMOVUPS.Z    (BX), K7, Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
+	VMOVUPS.Z    64(R8), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
+	VMOVUPS.Z    128(R8), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K6, Z7
+	VMOVUPS.Z    128(BX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
+	VMOVUPS.Z    192(R8), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K6, Z9
+	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -12245,6 +14303,7 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
+	KMOVQ        K0, K7
 	VMOVDQU16    Y3, K7, (DI)
 	VCMPPS       $0x00, Z2, Z0, K1
 	CMPQ         R9, $+17
@@ -12254,8 +14313,8 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y5, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y5, K7, 32(DI)
 	VCMPPS       $0x00, Z4, Z0, K2
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
@@ -12264,8 +14323,8 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y7, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y7, K7, 64(DI)
 	VCMPPS       $0x00, Z6, Z0, K3
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
@@ -12274,8 +14333,8 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z9
 	VCVTPS2PH    $0x00, Z9, Y9
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y9, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y9, K7, 96(DI)
 	VCMPPS       $0x00, Z8, Z0, K4
 
 lanetailnarrow:
@@ -12289,35 +14348,35 @@ lanetailback:
 	BZHIQ R9, AX, AX
 	MOVB  AL, (SI)
 	CMPQ  R9, $+9
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
 	CMPQ  R9, $+17
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
 	CMPQ  R9, $+25
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 	CMPQ  R9, $+33
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 4(SI)
 	CMPQ  R9, $+41
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 5(SI)
 	CMPQ  R9, $+49
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 6(SI)
 	CMPQ  R9, $+57
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 7(SI)
 
-staged2:
+staged3:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -12504,9 +14563,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -12534,9 +14593,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -12564,9 +14623,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -12594,9 +14653,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -12606,6 +14665,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -12620,8 +14680,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z0, Z1, K1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -12631,12 +14691,12 @@ grouptailrare:
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 32(DI)
+	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -12646,12 +14706,12 @@ grouptailrare:
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 64(DI)
+	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -12661,7 +14721,7 @@ grouptailrare:
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 96(DI)
+	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 
 grouptailrarenarrow:
@@ -12680,6 +14740,189 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z5
+	VFMADD231PS Z12, Z0, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVNTPS    Y5, (DI)
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 32(DI)
+	VCMPPS      $0x00, Z2, Z0, K2
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 64(DI)
+	VCMPPS      $0x00, Z3, Z0, K3
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z15, Z0
+	VMINPS      Z0, Z14, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 96(DI)
+	VCMPPS      $0x00, Z4, Z0, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z15, Z1
+	VMINPS      Z1, Z14, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+
+longtailrarenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	JMP      longtailback
 
 short2stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -12987,6 +15230,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (BX), K7, Z1
@@ -13002,10 +15246,10 @@ lanetailrare:
 	VCMPPS      $0x00, Z0, Z2, K1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
+	VMOVUPS.Z   64(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z2
@@ -13014,14 +15258,14 @@ lanetailrare:
 	VMULPS      Z1, Z3, Z3
 	VADDPS      Z13, Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K6, 32(DI)
+	VMOVDQU16   Y3, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z2, K2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
+	VMOVUPS.Z   128(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z2
@@ -13030,14 +15274,14 @@ lanetailrare:
 	VMULPS      Z1, Z3, Z3
 	VADDPS      Z13, Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K6, 64(DI)
+	VMOVDQU16   Y3, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z2, K3
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
+	VMOVUPS.Z   192(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z2
@@ -13046,7 +15290,7 @@ lanetailrare:
 	VMULPS      Z1, Z3, Z3
 	VADDPS      Z13, Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVDQU16   Y3, K6, 96(DI)
+	VMOVDQU16   Y3, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z2, K4
 
 lanetailrarenarrow:
@@ -13062,6 +15306,7 @@ TEXT ·FakeQuantizeZeroPointBitsF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0
 	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -13080,6 +15325,12 @@ TEXT ·FakeQuantizeZeroPointBitsF16AVX512(SB), NOSPLIT, $16-80
 	JEQ          short2
 	CMPQ         R12, $+16
 	JEQ          short4
+	CMPQ         R12, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R12
+	JEQ          longs
+	CMPQ         R11, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R12, R10
@@ -13516,26 +15767,27 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
@@ -13552,6 +15804,7 @@ grouppiece:
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z12, Z0, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
+	KMOVQ        K0, K7
 	VMOVDQU16    Y5, K7, (DI)
 	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         R10, $+17
@@ -13562,8 +15815,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y1, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y1, K7, 32(DI)
 	VCMPPS       $0x00, Z2, Z0, K2
 	CMPQ         R10, $+33
 	JLT          grouptailnarrow
@@ -13573,8 +15826,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y1, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y1, K7, 64(DI)
 	VCMPPS       $0x00, Z3, Z0, K3
 	CMPQ         R10, $+49
 	JLT          grouptailnarrow
@@ -13584,8 +15837,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y1, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y1, K7, 96(DI)
 	VCMPPS       $0x00, Z4, Z0, K4
 
 grouptailnarrow:
@@ -13652,6 +15905,310 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VPSUBD       Z1, Z0, Z11
+	VBROADCASTSS constantsAVX512<>+4(SB), Z0
+	VFNMADD231PS Z12, Z11, Z0
+	VBROADCASTSS constantsAVX512<>+8(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z11, Z0, Z10
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z15, Z1
+	VCVTDQ2PS    Z1, Z9
+	VPSUBD       Z0, Z14, Z0
+	VCVTDQ2PS    Z0, Z8
+	MOVQ         R12, R10
+	CMPQ         R10, $+64
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R10, $+256
+	JLT          longloop
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z7
+	VFMADD231PS  Z11, Z0, Z7
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z11, Z0, Z6
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z11, Z0, Z5
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z10, Z0, Z1
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z11, Z0, Z4
+
+longahead:
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z10, Z0, Z16
+	VFMADD231PS Z11, Z0, Z16
+	VADDPS      Z6, Z7, Z0
+	VADDPS      Z4, Z5, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VRNDSCALEPS $0x08, Z7, Z0
+	VMAXPS      Z0, Z9, Z17
+	VMINPS      Z17, Z8, Z17
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z12, Z17, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, (DI)
+	VCMPPS      $0x00, Z0, Z17, K1
+	VRNDSCALEPS $0x08, Z6, Z0
+	VMAXPS      Z0, Z9, Z17
+	VMINPS      Z17, Z8, Z17
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z12, Z17, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, 32(DI)
+	VCMPPS      $0x00, Z0, Z17, K2
+	VRNDSCALEPS $0x08, Z5, Z0
+	VMAXPS      Z0, Z9, Z17
+	VMINPS      Z17, Z8, Z17
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z12, Z17, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, 64(DI)
+	VCMPPS      $0x00, Z0, Z17, K3
+	VRNDSCALEPS $0x08, Z4, Z0
+	VMAXPS      Z0, Z9, Z17
+	VMINPS      Z17, Z8, Z17
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z12, Z17, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, 96(DI)
+	VCMPPS      $0x00, Z0, Z17, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	VMOVAPS     Z1, Z7
+	VMOVAPS     Z2, Z6
+	VMOVAPS     Z3, Z5
+	VMOVAPS     Z16, Z4
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R10
+	CMPQ        R10, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VMOVAPS     Z13, Z5
+	VFMADD231PS Z12, Z0, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVUPS     Y5, (DI)
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 32(DI)
+	VCMPPS      $0x00, Z2, Z0, K2
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 64(DI)
+	VCMPPS      $0x00, Z3, Z0, K3
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 96(DI)
+	VCMPPS      $0x00, Z4, Z0, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+
+longback:
+	ADDQ $+128, DI
+	ADDQ $+8, SI
+	ADDQ $+128, DX
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R10, R10
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R10, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VMOVAPS     Z13, Z5
+	VFMADD231PS Z12, Z0, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	KMOVQ       K0, K7
+	VMOVDQU16   Y5, K7, (DI)
+	VCMPPS      $0x00, Z1, Z0, K1
+	CMPQ        R10, $+17
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y1, K7, 32(DI)
+	VCMPPS      $0x00, Z2, Z0, K2
+	CMPQ        R10, $+33
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Y1, K7, 64(DI)
+	VCMPPS      $0x00, Z3, Z0, K3
+	CMPQ        R10, $+49
+	JLT         longtailnarrow
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y1, K7, 96(DI)
+	VCMPPS      $0x00, Z4, Z0, K4
+
+longtailnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+
+longtailback:
+	MOVQ  (SP), AX
+	BZHIQ R10, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R10, $+9
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R10, $+17
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R10, $+25
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+	CMPQ  R10, $+33
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 4(SI)
+	CMPQ  R10, $+41
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 5(SI)
+	CMPQ  R10, $+49
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 6(SI)
+	CMPQ  R10, $+57
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 7(SI)
+
+staged2:
+	LEAQ (DI)(R10*2), DI
+	MOVQ R10, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R10*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	ADDQ  $+4, R9
+	SUBQ  $+1, R11
+	TESTQ R11, R11
+	JNE   longs
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -14193,7 +16750,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (R8), K7, Z1
@@ -14201,28 +16759,28 @@ lanetail:
 	VMOVUPS.Z    (BX), K7, Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
+	VMOVUPS.Z    64(R8), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
+	VMOVUPS.Z    128(R8), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K6, Z7
+	VMOVUPS.Z    128(BX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
+	VMOVUPS.Z    192(R8), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K6, Z9
+	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -14231,6 +16789,7 @@ lanetail:
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          lanetailrare
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
@@ -14245,8 +16804,8 @@ lanetail:
 	VCMPPS       $0x00, Z2, Z1, K1
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R9), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -14256,12 +16815,12 @@ lanetail:
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVDQU16    Y5, K6, 32(DI)
+	VMOVDQU16    Y5, K7, 32(DI)
 	VCMPPS       $0x00, Z4, Z1, K2
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R9), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -14271,12 +16830,12 @@ lanetail:
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVDQU16    Y7, K6, 64(DI)
+	VMOVDQU16    Y7, K7, 64(DI)
 	VCMPPS       $0x00, Z6, Z1, K3
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R9), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -14286,7 +16845,7 @@ lanetail:
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z9
 	VCVTPS2PH    $0x00, Z9, Y9
-	VMOVDQU16    Y9, K6, 96(DI)
+	VMOVDQU16    Y9, K7, 96(DI)
 	VCMPPS       $0x00, Z8, Z1, K4
 
 lanetailnarrow:
@@ -14300,35 +16859,35 @@ lanetailback:
 	BZHIQ R10, AX, AX
 	MOVB  AL, (SI)
 	CMPQ  R10, $+9
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
 	CMPQ  R10, $+17
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
 	CMPQ  R10, $+25
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 	CMPQ  R10, $+33
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 4(SI)
 	CMPQ  R10, $+41
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 5(SI)
 	CMPQ  R10, $+49
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 6(SI)
 	CMPQ  R10, $+57
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 7(SI)
 
-staged2:
+staged3:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -14520,11 +17079,11 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VMOVAPS      Z2, K6, Z10
-	VMOVAPS      Z0, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VMOVAPS      Z2, K7, Z10
+	VMOVAPS      Z0, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
@@ -14566,11 +17125,11 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VMOVAPS      Z6, K6, Z10
-	VMOVAPS      Z3, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VMOVAPS      Z6, K7, Z10
+	VMOVAPS      Z3, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -14612,11 +17171,11 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VMOVAPS      Z17, K6, Z10
-	VMOVAPS      Z7, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VMOVAPS      Z17, K7, Z10
+	VMOVAPS      Z7, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -14658,11 +17217,11 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VMOVAPS      Z21, K6, Z10
-	VMOVAPS      Z18, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VMOVAPS      Z21, K7, Z10
+	VMOVAPS      Z18, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -14673,6 +17232,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -14687,8 +17247,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z0, Z1, K1
 	CMPQ        R10, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -14698,12 +17258,12 @@ grouptailrare:
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 32(DI)
+	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	CMPQ        R10, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -14713,12 +17273,12 @@ grouptailrare:
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 64(DI)
+	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	CMPQ        R10, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -14728,7 +17288,7 @@ grouptailrare:
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 96(DI)
+	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 
 grouptailrarenarrow:
@@ -14748,6 +17308,189 @@ groupmeetrare:
 	SUBQ R15, R15
 	ADDQ $+64, R15
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z10, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z10, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z10, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z10, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMAXPS      Z1, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VMOVAPS     Z13, Z5
+	VFMADD231PS Z12, Z0, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVNTPS    Y5, (DI)
+	VCMPPS      $0x00, Z1, Z0, K1
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMAXPS      Z2, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 32(DI)
+	VCMPPS      $0x00, Z2, Z0, K2
+	VRNDSCALEPS $0x08, Z3, Z3
+	VMAXPS      Z3, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 64(DI)
+	VCMPPS      $0x00, Z3, Z0, K3
+	VRNDSCALEPS $0x08, Z4, Z4
+	VMAXPS      Z4, Z9, Z0
+	VMINPS      Z0, Z8, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z12, Z0, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 96(DI)
+	VCMPPS      $0x00, Z4, Z0, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R10
+	CMPQ        R10, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVUPS     Y2, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, (DI)
+	VCMPPS      $0x00, Z0, Z1, K1
+	CMPQ        R10, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, 32(DI)
+	VCMPPS      $0x00, Z0, Z1, K2
+	CMPQ        R10, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, 64(DI)
+	VCMPPS      $0x00, Z0, Z1, K3
+	CMPQ        R10, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z12, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z0
+	VMAXPS      Z0, Z9, Z1
+	VMINPS      Z1, Z8, Z1
+	VADDPS      Z13, Z1, Z2
+	VMULPS      Z12, Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVDQU16   Y2, K7, 96(DI)
+	VCMPPS      $0x00, Z0, Z1, K4
+
+longtailrarenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	JMP      longtailback
 
 short2stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -15107,6 +17850,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (BX), K7, Z1
@@ -15127,11 +17871,11 @@ lanetailrare:
 	VCMPPS      $0x00, Z0, Z3, K1
 	CMPQ        R10, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
-	VMOVUPS.Z   64(R9), K6, Z2
+	VMOVUPS.Z   64(BX), K7, Z1
+	VMOVUPS.Z   64(R9), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -15144,15 +17888,15 @@ lanetailrare:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 32(DI)
+	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
 	CMPQ        R10, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
-	VMOVUPS.Z   128(R9), K6, Z2
+	VMOVUPS.Z   128(BX), K7, Z1
+	VMOVUPS.Z   128(R9), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -15165,15 +17909,15 @@ lanetailrare:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 64(DI)
+	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
 	CMPQ        R10, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
-	VMOVUPS.Z   192(R9), K6, Z2
+	VMOVUPS.Z   192(BX), K7, Z1
+	VMOVUPS.Z   192(R9), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -15186,7 +17930,7 @@ lanetailrare:
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z13, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 96(DI)
+	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
 
 lanetailrarenarrow:
@@ -15669,29 +18413,30 @@ grouppiece:
 	VBROADCASTSS (R9), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z4
@@ -15710,6 +18455,7 @@ grouppiece:
 	VFMADD231PS  Z12, Z0, Z5
 	VADDPS       Z10, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
+	KMOVQ        K0, K7
 	VMOVDQU16    Y5, K7, (DI)
 	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         R10, $+17
@@ -15721,8 +18467,8 @@ grouppiece:
 	VFMADD231PS  Z12, Z0, Z1
 	VADDPS       Z10, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y1, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y1, K7, 32(DI)
 	VCMPPS       $0x00, Z2, Z0, K2
 	CMPQ         R10, $+33
 	JLT          grouptailnarrow
@@ -15733,8 +18479,8 @@ grouppiece:
 	VFMADD231PS  Z12, Z0, Z1
 	VADDPS       Z10, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y1, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y1, K7, 64(DI)
 	VCMPPS       $0x00, Z3, Z0, K3
 	CMPQ         R10, $+49
 	JLT          grouptailnarrow
@@ -15745,8 +18491,8 @@ grouppiece:
 	VFMADD231PS  Z12, Z0, Z1
 	VADDPS       Z10, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y1, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y1, K7, 96(DI)
 	VCMPPS       $0x00, Z4, Z0, K4
 
 grouptailnarrow:
@@ -16326,7 +19072,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (R9), K7, Z1
@@ -16336,34 +19083,34 @@ lanetail:
 	VMOVUPS.Z    (BX), K7, Z4
 	VFNMADD231PS Z4, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(R9), K6, Z2
+	VMOVUPS.Z    64(R9), K7, Z2
 	VSUBPS       Z2, Z0, Z0
-	VMOVUPS.Z    64(R8), K6, Z5
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z5, Z0, Z6
-	VMOVUPS.Z    64(BX), K6, Z7
+	VMOVUPS.Z    64(BX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z5, Z0, Z6
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(R9), K6, Z5
+	VMOVUPS.Z    128(R9), K7, Z5
 	VSUBPS       Z5, Z0, Z0
-	VMOVUPS.Z    128(R8), K6, Z8
+	VMOVUPS.Z    128(R8), K7, Z8
 	VMULPS       Z8, Z0, Z9
-	VMOVUPS.Z    128(BX), K6, Z10
+	VMOVUPS.Z    128(BX), K7, Z10
 	VFNMADD231PS Z10, Z9, Z0
 	VFMADD231PS  Z8, Z0, Z9
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(R9), K6, Z8
+	VMOVUPS.Z    192(R9), K7, Z8
 	VSUBPS       Z8, Z0, Z0
-	VMOVUPS.Z    192(R8), K6, Z11
+	VMOVUPS.Z    192(R8), K7, Z11
 	VMULPS       Z11, Z0, Z12
-	VMOVUPS.Z    192(BX), K6, Z16
+	VMOVUPS.Z    192(BX), K7, Z16
 	VFNMADD231PS Z16, Z12, Z0
 	VFMADD231PS  Z11, Z0, Z12
 	VADDPS       Z6, Z3, Z0
@@ -16378,6 +19125,7 @@ lanetail:
 	VFMADD213PS  Z13, Z0, Z4
 	VADDPS       Z1, Z4, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
+	KMOVQ        K0, K7
 	VMOVDQU16    Y4, K7, (DI)
 	VCMPPS       $0x00, Z3, Z0, K1
 	CMPQ         R10, $+17
@@ -16388,8 +19136,8 @@ lanetail:
 	VFMADD213PS  Z13, Z0, Z7
 	VADDPS       Z2, Z7, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y7, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y7, K7, 32(DI)
 	VCMPPS       $0x00, Z6, Z0, K2
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
@@ -16399,8 +19147,8 @@ lanetail:
 	VFMADD213PS  Z13, Z0, Z10
 	VADDPS       Z5, Z10, Z10
 	VCVTPS2PH    $0x00, Z10, Y10
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y10, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y10, K7, 64(DI)
 	VCMPPS       $0x00, Z9, Z0, K3
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
@@ -16410,8 +19158,8 @@ lanetail:
 	VFMADD213PS  Z13, Z0, Z16
 	VADDPS       Z8, Z16, Z16
 	VCVTPS2PH    $0x00, Z16, Y16
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y16, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y16, K7, 96(DI)
 	VCMPPS       $0x00, Z12, Z0, K4
 
 lanetailnarrow:
@@ -16656,10 +19404,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z12
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
@@ -16690,10 +19438,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z12
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -16724,10 +19472,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z12
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -16758,10 +19506,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z12
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -16772,6 +19520,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z10, Z0, Z0
@@ -16787,8 +19536,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z0, Z1, K1
 	CMPQ        R10, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -16799,12 +19548,12 @@ grouptailrare:
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z10, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 32(DI)
+	VMOVDQU16   Y2, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	CMPQ        R10, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -16815,12 +19564,12 @@ grouptailrare:
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z10, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 64(DI)
+	VMOVDQU16   Y2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	CMPQ        R10, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -16831,7 +19580,7 @@ grouptailrare:
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z10, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 96(DI)
+	VMOVDQU16   Y2, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 
 grouptailrarenarrow:
@@ -17192,6 +19941,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (BX), K7, Z1
@@ -17209,11 +19959,11 @@ lanetailrare:
 	VCMPPS      $0x00, Z0, Z3, K1
 	CMPQ        R10, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
-	VMOVUPS.Z   64(R9), K6, Z2
+	VMOVUPS.Z   64(BX), K7, Z1
+	VMOVUPS.Z   64(R9), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -17223,15 +19973,15 @@ lanetailrare:
 	VMULPS      Z1, Z4, Z4
 	VADDPS      Z2, Z4, Z4
 	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K6, 32(DI)
+	VMOVDQU16   Y4, K7, 32(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
 	CMPQ        R10, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
-	VMOVUPS.Z   128(R9), K6, Z2
+	VMOVUPS.Z   128(BX), K7, Z1
+	VMOVUPS.Z   128(R9), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -17241,15 +19991,15 @@ lanetailrare:
 	VMULPS      Z1, Z4, Z4
 	VADDPS      Z2, Z4, Z4
 	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K6, 64(DI)
+	VMOVDQU16   Y4, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
 	CMPQ        R10, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
-	VMOVUPS.Z   192(R9), K6, Z2
+	VMOVUPS.Z   192(BX), K7, Z1
+	VMOVUPS.Z   192(R9), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -17259,7 +20009,7 @@ lanetailrare:
 	VMULPS      Z1, Z4, Z4
 	VADDPS      Z2, Z4, Z4
 	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K6, 96(DI)
+	VMOVDQU16   Y4, K7, 96(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
 
 lanetailrarenarrow:
@@ -17269,5 +20019,8 @@ lanetailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      lanetailback
 
-DATA constantsAVX512<>+0(SB)/4, $0x01010101
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $4
+DATA constantsAVX512<>+0(SB)/4, $0x00000001
+DATA constantsAVX512<>+4(SB)/4, $0x3f800000
+DATA constantsAVX512<>+8(SB)/4, $0x34800000
+DATA constantsAVX512<>+12(SB)/4, $0x01010101
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $16

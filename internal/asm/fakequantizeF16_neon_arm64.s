@@ -10,6 +10,7 @@ TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -26,6 +27,12 @@ TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-64
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -321,6 +328,181 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V12.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V2.S4
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	FMOVQ F0, (R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
+longback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R4
+	BLT longtailnarrow
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R4
+	BLT longtailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R4
+	BLT longtailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+longtailnarrow:
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	ADD R4<<1, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -399,22 +581,22 @@ lanetail:
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
+piece17:
+	TBZ $2, R4, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
+piece18:
+	TBZ $1, R4, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
+piece19:
+	TBZ $0, R4, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -422,24 +604,24 @@ piece12:
 	FMOVQ F31, 128(RSP)
 	MOVD R2, R16
 	ADD $80, RSP, R17
-	TBZ $3, R4, piece13
+	TBZ $3, R4, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
+piece21:
+	TBZ $2, R4, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
+piece22:
+	TBZ $1, R4, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
+piece23:
+	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece16:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -447,24 +629,24 @@ piece16:
 	FMOVQ F31, 192(RSP)
 	MOVD R3, R16
 	ADD $144, RSP, R17
-	TBZ $3, R4, piece17
+	TBZ $3, R4, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
+piece25:
+	TBZ $2, R4, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
+piece26:
+	TBZ $1, R4, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
+piece27:
+	TBZ $0, R4, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece28:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 144(RSP), F2
@@ -535,22 +717,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R4, piece21
+	TBZ $3, R4, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
+piece29:
+	TBZ $2, R4, piece30
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
+piece30:
+	TBZ $1, R4, piece31
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
+piece31:
+	TBZ $0, R4, piece32
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece24:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -793,6 +975,99 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
+	B longback
+longtailrare:
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+longtailrarenarrow:
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -901,6 +1176,7 @@ TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 most, V13 0x0
 	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 25
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -916,6 +1192,12 @@ TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $264-72
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -1236,6 +1518,187 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V12.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R4), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V2.S4
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	FMOVQ F0, (R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e29f484 // fmax v4.4s, v4.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
+longback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R5
+	BLT longtailnarrow
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R5
+	BLT longtailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e29f484 // fmax v4.4s, v4.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R5
+	BLT longtailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
+	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V12.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+longtailnarrow:
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	ADD R5<<1, R0, R0
+	ADD R5<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -1335,22 +1798,22 @@ lanetail:
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
-	TBZ $3, R5, piece9
+	TBZ $3, R5, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
+piece17:
+	TBZ $2, R5, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
+piece18:
+	TBZ $1, R5, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
+piece19:
+	TBZ $0, R5, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -1358,56 +1821,6 @@ piece12:
 	FMOVQ F31, 128(RSP)
 	MOVD R2, R16
 	ADD $80, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	MOVD R3, R16
-	ADD $144, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	FMOVQ F31, 256(RSP)
-	MOVD R4, R16
-	ADD $208, RSP, R17
 	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -1426,6 +1839,56 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	MOVD R3, R16
+	ADD $144, RSP, R17
+	TBZ $3, R5, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R5, piece26
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece28:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	FMOVQ F31, 256(RSP)
+	MOVD R4, R16
+	ADD $208, RSP, R17
+	TBZ $3, R5, piece29
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece29:
+	TBZ $2, R5, piece30
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece30:
+	TBZ $1, R5, piece31
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece31:
+	TBZ $0, R5, piece32
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece32:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 144(RSP), F2
@@ -1516,22 +1979,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece25
+	TBZ $3, R5, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
+piece33:
+	TBZ $2, R5, piece34
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R5, piece27
+piece34:
+	TBZ $1, R5, piece35
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R5, piece28
+piece35:
+	TBZ $0, R5, piece36
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece28:
+piece36:
 laneend:
 	RET
 grouprare:
@@ -1851,6 +2314,99 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
+	B longback
+longtailrare:
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+longtailrarenarrow:
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -3029,6 +3585,7 @@ TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -3046,6 +3603,12 @@ TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $216-72
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -3389,6 +3952,219 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V12.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+longback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	CMP $5, R5
+	BLT longtailnarrow
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R5
+	BLT longtailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R5
+	BLT longtailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+longtailnarrow:
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R5, piece21
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece21:
+	TBZ $2, R5, piece22
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece24:
+	ADD R5<<1, R0, R0
+	ADD R5, R1, R1
+	ADD R5<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -3477,22 +4253,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
+	TBZ $3, R5, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
+piece25:
+	TBZ $2, R5, piece26
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R5, piece15
+piece26:
+	TBZ $1, R5, piece27
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R5, piece16
+piece27:
+	TBZ $0, R5, piece28
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece16:
+piece28:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -3500,24 +4276,24 @@ piece16:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R5, piece17
+	TBZ $3, R5, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
+piece29:
+	TBZ $2, R5, piece30
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
+piece30:
+	TBZ $1, R5, piece31
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
+piece31:
+	TBZ $0, R5, piece32
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece32:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -3525,24 +4301,24 @@ piece20:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R5, piece21
+	TBZ $3, R5, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
+piece33:
+	TBZ $2, R5, piece34
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
+piece34:
+	TBZ $1, R5, piece35
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
+piece35:
+	TBZ $0, R5, piece36
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece24:
+piece36:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 160(RSP), F2
@@ -3622,40 +4398,40 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece25
+	TBZ $3, R5, piece37
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
+piece37:
+	TBZ $2, R5, piece38
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R5, piece27
+piece38:
+	TBZ $1, R5, piece39
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R5, piece28
+piece39:
+	TBZ $0, R5, piece40
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece28:
+piece40:
 	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece29
+	TBZ $3, R5, piece41
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R5, piece30
+piece41:
+	TBZ $2, R5, piece42
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R5, piece31
+piece42:
+	TBZ $1, R5, piece43
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R5, piece32
+piece43:
+	TBZ $0, R5, piece44
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece32:
+piece44:
 laneend:
 	RET
 grouprare:
@@ -3916,6 +4692,117 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	B longback
+longtailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+longtailrarenarrow:
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, 48(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -4042,6 +4929,7 @@ TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0
 	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 25
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -4058,6 +4946,12 @@ TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $280-80
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
+	CMP $128, R8
+	BLT groups
+	AND $15, R8, R16
+	CBZ R16, longs
+	CMP $1, R7
+	BEQ longs
 groups:
 	MOVD R8, R6
 	MUL R7, R6, R6
@@ -4426,6 +5320,225 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V12.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	MOVD R8, R6
+	CMP $16, R6
+	BLT longtail
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e29f440 // fmax v0.4s, v2.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e29f481 // fmax v1.4s, v4.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+longback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE longloop
+longtail:
+	CBZ R6, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R6, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R6, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R6, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLA V11.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e29f440 // fmax v0.4s, v2.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	CMP $5, R6
+	BLT longtailnarrow
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V2.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R6
+	BLT longtailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e29f481 // fmax v1.4s, v4.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R6
+	BLT longtailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V12.S4, V4.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+longtailnarrow:
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R6, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R6, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R6, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R6, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R6, piece21
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece21:
+	TBZ $2, R6, piece22
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece22:
+	TBZ $1, R6, piece23
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece23:
+	TBZ $0, R6, piece24
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece24:
+	ADD R6<<1, R0, R0
+	ADD R6, R1, R1
+	ADD R6<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUB $1, R7, R7
+	CBNZ R7, longs
+	RET
 lanes:
 	MOVD R7, R6
 	CMP $16, R6
@@ -4535,22 +5648,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R6, piece13
+	TBZ $3, R6, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R6, piece14
+piece25:
+	TBZ $2, R6, piece26
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R6, piece15
+piece26:
+	TBZ $1, R6, piece27
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R6, piece16
+piece27:
+	TBZ $0, R6, piece28
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece16:
+piece28:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -4558,24 +5671,24 @@ piece16:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R6, piece17
+	TBZ $3, R6, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R6, piece18
+piece29:
+	TBZ $2, R6, piece30
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R6, piece19
+piece30:
+	TBZ $1, R6, piece31
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R6, piece20
+piece31:
+	TBZ $0, R6, piece32
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece32:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -4583,24 +5696,24 @@ piece20:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R6, piece21
+	TBZ $3, R6, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R6, piece22
+piece33:
+	TBZ $2, R6, piece34
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R6, piece23
+piece34:
+	TBZ $1, R6, piece35
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R6, piece24
+piece35:
+	TBZ $0, R6, piece36
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece24:
+piece36:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -4608,24 +5721,24 @@ piece24:
 	FMOVQ F31, 272(RSP)
 	MOVD R5, R16
 	ADD $224, RSP, R17
-	TBZ $3, R6, piece25
+	TBZ $3, R6, piece37
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R6, piece26
+piece37:
+	TBZ $2, R6, piece38
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $1, R6, piece27
+piece38:
+	TBZ $1, R6, piece39
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $0, R6, piece28
+piece39:
+	TBZ $0, R6, piece40
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece28:
+piece40:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 160(RSP), F2
@@ -4725,40 +5838,40 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece29
+	TBZ $3, R6, piece41
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece29:
-	TBZ $2, R6, piece30
+piece41:
+	TBZ $2, R6, piece42
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece30:
-	TBZ $1, R6, piece31
+piece42:
+	TBZ $1, R6, piece43
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece31:
-	TBZ $0, R6, piece32
+piece43:
+	TBZ $0, R6, piece44
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece32:
+piece44:
 	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R6, piece33
+	TBZ $3, R6, piece45
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece33:
-	TBZ $2, R6, piece34
+piece45:
+	TBZ $2, R6, piece46
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece34:
-	TBZ $1, R6, piece35
+piece46:
+	TBZ $1, R6, piece47
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece35:
-	TBZ $0, R6, piece36
+piece47:
+	TBZ $0, R6, piece48
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece36:
+piece48:
 laneend:
 	RET
 grouprare:
@@ -5096,6 +6209,117 @@ groupmeetrare:
 	SUB R10, R10, R10
 	ADD $16, R10, R10
 	B grouppieces
+longrare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
+	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	B longback
+longtailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R6
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R6
+	BLT longtailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $13, R6
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
+	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+longtailrarenarrow:
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, 48(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -6414,6 +7638,7 @@ TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -6432,6 +7657,12 @@ TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-72
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -6787,6 +8018,228 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V10.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V11.S4, V10.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLA V10.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLA V10.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V11.S4, V4.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000020 // str h0, [x1]
+longback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R5, piece12
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece12:
+	TBZ $1, R5, piece13
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece13:
+	TBZ $0, R5, piece14
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece14:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLA V10.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLA V10.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	CMP $5, R5
+	BLT longtailnarrow
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R5
+	BLT longtailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R5
+	BLT longtailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+longtailnarrow:
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d0063e0 // str h0, [sp, #48]
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R5, piece16
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece16:
+	TBZ $1, R5, piece17
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece17:
+	TBZ $0, R5, piece18
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece18:
+	MOVD $0, R17
+	ADD R5, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVHU 48(RSP), R19
+	AND R16, R19, R19
+	MOVH R19, 48(RSP)
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	ADD $7, R5, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece19
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece19:
+	TBZ $0, R20, piece20
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece20:
+	ADD R5<<1, R0, R0
+	ADD R5>>3, R1, R1
+	ADD R5<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -6878,22 +8331,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece11
+	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R5, piece12
+piece21:
+	TBZ $2, R5, piece22
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R5, piece13
+piece22:
+	TBZ $1, R5, piece23
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R5, piece14
+piece23:
+	TBZ $0, R5, piece24
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece14:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -6901,24 +8354,24 @@ piece14:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R5, piece15
+	TBZ $3, R5, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R5, piece16
+piece25:
+	TBZ $2, R5, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R5, piece17
+piece26:
+	TBZ $1, R5, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R5, piece18
+piece27:
+	TBZ $0, R5, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece18:
+piece28:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -6926,24 +8379,24 @@ piece18:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R5, piece19
+	TBZ $3, R5, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R5, piece20
+piece29:
+	TBZ $2, R5, piece30
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R5, piece21
+piece30:
+	TBZ $1, R5, piece31
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R5, piece22
+piece31:
+	TBZ $0, R5, piece32
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
+piece32:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 160(RSP), F2
@@ -7026,22 +8479,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece23
+	TBZ $3, R5, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R5, piece24
+piece33:
+	TBZ $2, R5, piece34
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece24:
-	TBZ $1, R5, piece25
+piece34:
+	TBZ $1, R5, piece35
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece25:
-	TBZ $0, R5, piece26
+piece35:
+	TBZ $0, R5, piece36
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece26:
+piece36:
 	MOVD $0, R17
 	ADD R5, R17, R16
 	MOVD $1, R17
@@ -7055,14 +8508,14 @@ piece26:
 	ADD $7, R5, R20
 	MOVD $0, R19
 	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece27
+	TBZ $1, R20, piece37
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R20, piece28
+piece37:
+	TBZ $0, R20, piece38
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece28:
+piece38:
 laneend:
 	RET
 grouprare:
@@ -7329,6 +8782,123 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d000022 // str h2, [x1]
+	B longback
+longtailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+longtailrarenarrow:
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d0063e2 // str h2, [sp, #48]
+	B longtailback
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -7461,6 +9031,7 @@ TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 26
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -7478,6 +9049,12 @@ TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-80
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
+	CMP $128, R8
+	BLT groups
+	AND $15, R8, R16
+	CBZ R16, longs
+	CMP $1, R7
+	BEQ longs
 groups:
 	MOVD R8, R6
 	MUL R7, R6, R6
@@ -7858,6 +9435,234 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V10.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V11.S4, V10.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
+	VLD1R (R5), [V0.S4]
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+	MOVD R8, R6
+	CMP $16, R6
+	BLT longtail
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLA V10.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLA V10.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e28f440 // fmax v0.4s, v2.4s, v8.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e28f481 // fmax v1.4s, v4.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V11.S4, V4.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000020 // str h0, [x1]
+longback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R6, R6
+	CMP $16, R6
+	BGE longloop
+longtail:
+	CBZ R6, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R6, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R6, piece12
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece12:
+	TBZ $1, R6, piece13
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece13:
+	TBZ $0, R6, piece14
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece14:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLA V10.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLA V10.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e28f440 // fmax v0.4s, v2.4s, v8.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	CMP $5, R6
+	BLT longtailnarrow
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R6
+	BLT longtailnarrow
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e28f481 // fmax v1.4s, v4.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R6
+	BLT longtailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+longtailnarrow:
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d0063e0 // str h0, [sp, #48]
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R6, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R6, piece16
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece16:
+	TBZ $1, R6, piece17
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece17:
+	TBZ $0, R6, piece18
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece18:
+	MOVD $0, R17
+	ADD R6, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVHU 48(RSP), R19
+	AND R16, R19, R19
+	MOVH R19, 48(RSP)
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	ADD $7, R6, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece19
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece19:
+	TBZ $0, R20, piece20
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece20:
+	ADD R6<<1, R0, R0
+	ADD R6>>3, R1, R1
+	ADD R6<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	SUB $1, R7, R7
+	CBNZ R7, longs
+	RET
 lanes:
 	MOVD R7, R6
 	CMP $16, R6
@@ -7970,22 +9775,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R6, piece11
+	TBZ $3, R6, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R6, piece12
+piece21:
+	TBZ $2, R6, piece22
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R6, piece13
+piece22:
+	TBZ $1, R6, piece23
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R6, piece14
+piece23:
+	TBZ $0, R6, piece24
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece14:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -7993,24 +9798,24 @@ piece14:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R6, piece15
+	TBZ $3, R6, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R6, piece16
+piece25:
+	TBZ $2, R6, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R6, piece17
+piece26:
+	TBZ $1, R6, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R6, piece18
+piece27:
+	TBZ $0, R6, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece18:
+piece28:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -8018,24 +9823,24 @@ piece18:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R6, piece19
+	TBZ $3, R6, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R6, piece20
+piece29:
+	TBZ $2, R6, piece30
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R6, piece21
+piece30:
+	TBZ $1, R6, piece31
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R6, piece22
+piece31:
+	TBZ $0, R6, piece32
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
+piece32:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -8043,24 +9848,24 @@ piece22:
 	FMOVQ F31, 272(RSP)
 	MOVD R5, R16
 	ADD $224, RSP, R17
-	TBZ $3, R6, piece23
+	TBZ $3, R6, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R6, piece24
+piece33:
+	TBZ $2, R6, piece34
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece24:
-	TBZ $1, R6, piece25
+piece34:
+	TBZ $1, R6, piece35
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $0, R6, piece26
+piece35:
+	TBZ $0, R6, piece36
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece26:
+piece36:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 160(RSP), F2
@@ -8163,22 +9968,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece27
+	TBZ $3, R6, piece37
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece27:
-	TBZ $2, R6, piece28
+piece37:
+	TBZ $2, R6, piece38
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece28:
-	TBZ $1, R6, piece29
+piece38:
+	TBZ $1, R6, piece39
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece29:
-	TBZ $0, R6, piece30
+piece39:
+	TBZ $0, R6, piece40
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece30:
+piece40:
 	MOVD $0, R17
 	ADD R6, R17, R16
 	MOVD $1, R17
@@ -8192,14 +9997,14 @@ piece30:
 	ADD $7, R6, R20
 	MOVD $0, R19
 	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece31
+	TBZ $1, R20, piece41
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R20, piece32
+piece41:
+	TBZ $0, R20, piece42
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece32:
+piece42:
 laneend:
 	RET
 grouprare:
@@ -8543,6 +10348,123 @@ groupmeetrare:
 	SUB R10, R10, R10
 	ADD $16, R10, R10
 	B grouppieces
+longrare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f401 // fmax v1.4s, v0.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f403 // fmax v3.4s, v0.4s, v8.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d000022 // str h2, [x1]
+	B longback
+longtailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R6
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f401 // fmax v1.4s, v0.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R6
+	BLT longtailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $13, R6
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f403 // fmax v3.4s, v0.4s, v8.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+longtailrarenarrow:
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d0063e2 // str h2, [sp, #48]
+	B longtailback
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h

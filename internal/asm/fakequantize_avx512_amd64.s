@@ -365,23 +365,24 @@ grouppiece:
 	VBROADCASTSS (BX), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
@@ -395,6 +396,7 @@ grouppiece:
 	VMAXPS       Z1, Z15, Z1
 	VMINPS       Z1, Z14, Z1
 	VFMADD213PS  Z13, Z12, Z1
+	KMOVQ        K0, K7
 	VMOVUPS      Z1, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
@@ -402,24 +404,24 @@ grouppiece:
 	VMAXPS       Z2, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VFMADD213PS  Z13, Z12, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z2, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z2, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z15, Z3
 	VMINPS       Z3, Z14, Z3
 	VFMADD213PS  Z13, Z12, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z3, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z3, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z15, Z4
 	VMINPS       Z4, Z14, Z4
 	VFMADD213PS  Z13, Z12, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z4, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z4, K7, 192(DI)
 
 grouptailnarrow:
 grouptailback:
@@ -836,32 +838,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (BX), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (DX), K7, Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(DX), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(DX), K6, Z7
+	VMOVUPS.Z    128(DX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(DX), K6, Z9
+	VMOVUPS.Z    192(DX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -874,6 +877,7 @@ lanetail:
 	VMAXPS       Z2, Z15, Z2
 	VMINPS       Z2, Z14, Z2
 	VFMADD213PS  Z13, Z3, Z2
+	KMOVQ        K0, K7
 	VMOVUPS      Z2, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
@@ -881,24 +885,24 @@ lanetail:
 	VMAXPS       Z4, Z15, Z4
 	VMINPS       Z4, Z14, Z4
 	VFMADD213PS  Z13, Z5, Z4
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z4, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z4, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	VRNDSCALEPS  $0x08, Z6, Z6
 	VMAXPS       Z6, Z15, Z6
 	VMINPS       Z6, Z14, Z6
 	VFMADD213PS  Z13, Z7, Z6
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z6, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z6, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	VRNDSCALEPS  $0x08, Z8, Z8
 	VMAXPS       Z8, Z15, Z8
 	VMINPS       Z8, Z14, Z8
 	VFMADD213PS  Z13, Z9, Z8
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z8, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z8, K7, 192(DI)
 
 lanetailnarrow:
 lanetailback:
@@ -1044,9 +1048,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1074,9 +1078,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1104,9 +1108,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1134,9 +1138,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1146,6 +1150,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -1157,8 +1162,8 @@ grouptailrare:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -1166,11 +1171,11 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -1178,11 +1183,11 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -1190,7 +1195,7 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 grouptailrarenarrow:
 	JMP grouptailback
@@ -1445,6 +1450,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
@@ -1457,9 +1463,9 @@ lanetailrare:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -1467,12 +1473,12 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -1480,12 +1486,12 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z0
@@ -1493,7 +1499,7 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -1893,23 +1899,24 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
@@ -1923,6 +1930,7 @@ grouppiece:
 	VMAXPS       Z1, Z10, Z1
 	VMINPS       Z1, Z9, Z1
 	VFMADD213PS  Z13, Z12, Z1
+	KMOVQ        K0, K7
 	VMOVUPS      Z1, K7, (DI)
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
@@ -1930,24 +1938,24 @@ grouppiece:
 	VMAXPS       Z2, Z10, Z2
 	VMINPS       Z2, Z9, Z2
 	VFMADD213PS  Z13, Z12, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z2, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z2, K7, 64(DI)
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
 	VMAXPS       Z3, Z10, Z3
 	VMINPS       Z3, Z9, Z3
 	VFMADD213PS  Z13, Z12, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z3, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z3, K7, 128(DI)
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z10, Z4
 	VMINPS       Z4, Z9, Z4
 	VFMADD213PS  Z13, Z12, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z4, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z4, K7, 192(DI)
 
 grouptailnarrow:
 grouptailback:
@@ -2432,32 +2440,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (BX), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (DX), K7, Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(DX), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(DX), K6, Z7
+	VMOVUPS.Z    128(DX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(DX), K6, Z9
+	VMOVUPS.Z    192(DX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -2466,6 +2475,7 @@ lanetail:
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          lanetailrare
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (R8), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
@@ -2478,8 +2488,8 @@ lanetail:
 	VMOVUPS      Z2, K7, (DI)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R8), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -2488,11 +2498,11 @@ lanetail:
 	VMAXPS       Z4, Z1, Z4
 	VMINPS       Z4, Z0, Z4
 	VFMADD213PS  Z13, Z5, Z4
-	VMOVUPS      Z4, K6, 64(DI)
+	VMOVUPS      Z4, K7, 64(DI)
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R8), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -2501,11 +2511,11 @@ lanetail:
 	VMAXPS       Z6, Z1, Z6
 	VMINPS       Z6, Z0, Z6
 	VFMADD213PS  Z13, Z7, Z6
-	VMOVUPS      Z6, K6, 128(DI)
+	VMOVUPS      Z6, K7, 128(DI)
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R8), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -2514,7 +2524,7 @@ lanetail:
 	VMAXPS       Z8, Z1, Z8
 	VMINPS       Z8, Z0, Z8
 	VFMADD213PS  Z13, Z9, Z8
-	VMOVUPS      Z8, K6, 192(DI)
+	VMOVUPS      Z8, K7, 192(DI)
 
 lanetailnarrow:
 lanetailback:
@@ -2665,11 +2675,11 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
-	VMOVAPS      Z2, K6, Z10
-	VMOVAPS      Z0, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
+	VMOVAPS      Z2, K7, Z10
+	VMOVAPS      Z0, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -2711,11 +2721,11 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
-	VMOVAPS      Z6, K6, Z10
-	VMOVAPS      Z3, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
+	VMOVAPS      Z6, K7, Z10
+	VMOVAPS      Z3, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -2757,11 +2767,11 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
-	VMOVAPS      Z17, K6, Z10
-	VMOVAPS      Z7, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
+	VMOVAPS      Z17, K7, Z10
+	VMOVAPS      Z7, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -2803,11 +2813,11 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z12
-	VBROADCASTSS 4(DX), K6, Z11
-	VMOVAPS      Z21, K6, Z10
-	VMOVAPS      Z18, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z12
+	VBROADCASTSS 4(DX), K7, Z11
+	VMOVAPS      Z21, K7, Z10
+	VMOVAPS      Z18, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -2818,6 +2828,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -2829,8 +2840,8 @@ grouptailrare:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z10, Z0
@@ -2838,11 +2849,11 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z10, Z0
@@ -2850,11 +2861,11 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z10, Z0
@@ -2862,7 +2873,7 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 grouptailrarenarrow:
 	JMP grouptailback
@@ -3170,6 +3181,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (R8), K7, Z2
@@ -3187,10 +3199,10 @@ lanetailrare:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(R8), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(R8), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -3202,13 +3214,13 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(R8), K6, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(R8), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -3220,13 +3232,13 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(R8), K6, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(R8), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -3238,7 +3250,7 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -3651,26 +3663,27 @@ grouppiece:
 	VBROADCASTSS (R8), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
@@ -3686,6 +3699,7 @@ grouppiece:
 	VMINPS       Z1, Z14, Z1
 	VFMADD213PS  Z13, Z12, Z1
 	VADDPS       Z10, Z1, Z1
+	KMOVQ        K0, K7
 	VMOVUPS      Z1, K7, (DI)
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
@@ -3694,8 +3708,8 @@ grouppiece:
 	VMINPS       Z2, Z14, Z2
 	VFMADD213PS  Z13, Z12, Z2
 	VADDPS       Z10, Z2, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z2, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z2, K7, 64(DI)
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
@@ -3703,8 +3717,8 @@ grouppiece:
 	VMINPS       Z3, Z14, Z3
 	VFMADD213PS  Z13, Z12, Z3
 	VADDPS       Z10, Z3, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z3, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z3, K7, 128(DI)
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
@@ -3712,8 +3726,8 @@ grouppiece:
 	VMINPS       Z4, Z14, Z4
 	VFMADD213PS  Z13, Z12, Z4
 	VADDPS       Z10, Z4, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z4, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z4, K7, 192(DI)
 
 grouptailnarrow:
 grouptailback:
@@ -4170,7 +4184,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (R8), K7, Z1
 	VSUBPS       Z1, Z0, Z0
@@ -4179,31 +4194,31 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z4
 	VFNMADD231PS Z4, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(R8), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(R8), K7, Z2
 	VSUBPS       Z2, Z0, Z0
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VMULPS       Z5, Z0, Z6
-	VMOVUPS.Z    64(DX), K6, Z7
+	VMOVUPS.Z    64(DX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z5, Z0, Z6
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(R8), K6, Z5
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(R8), K7, Z5
 	VSUBPS       Z5, Z0, Z0
-	VMOVUPS.Z    128(BX), K6, Z8
+	VMOVUPS.Z    128(BX), K7, Z8
 	VMULPS       Z8, Z0, Z9
-	VMOVUPS.Z    128(DX), K6, Z10
+	VMOVUPS.Z    128(DX), K7, Z10
 	VFNMADD231PS Z10, Z9, Z0
 	VFMADD231PS  Z8, Z0, Z9
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(R8), K6, Z8
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(R8), K7, Z8
 	VSUBPS       Z8, Z0, Z0
-	VMOVUPS.Z    192(BX), K6, Z11
+	VMOVUPS.Z    192(BX), K7, Z11
 	VMULPS       Z11, Z0, Z12
-	VMOVUPS.Z    192(DX), K6, Z16
+	VMOVUPS.Z    192(DX), K7, Z16
 	VFNMADD231PS Z16, Z12, Z0
 	VFMADD231PS  Z11, Z0, Z12
 	VADDPS       Z6, Z3, Z0
@@ -4217,6 +4232,7 @@ lanetail:
 	VMINPS       Z3, Z14, Z3
 	VFMADD213PS  Z13, Z4, Z3
 	VADDPS       Z1, Z3, Z3
+	KMOVQ        K0, K7
 	VMOVUPS      Z3, K7, (DI)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
@@ -4225,8 +4241,8 @@ lanetail:
 	VMINPS       Z6, Z14, Z6
 	VFMADD213PS  Z13, Z7, Z6
 	VADDPS       Z2, Z6, Z6
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z6, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z6, K7, 64(DI)
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
 	VRNDSCALEPS  $0x08, Z9, Z9
@@ -4234,8 +4250,8 @@ lanetail:
 	VMINPS       Z9, Z14, Z9
 	VFMADD213PS  Z13, Z10, Z9
 	VADDPS       Z5, Z9, Z9
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z9, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z9, K7, 128(DI)
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
 	VRNDSCALEPS  $0x08, Z12, Z12
@@ -4243,8 +4259,8 @@ lanetail:
 	VMINPS       Z12, Z14, Z12
 	VFMADD213PS  Z13, Z16, Z12
 	VADDPS       Z8, Z12, Z12
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z12, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z12, K7, 192(DI)
 
 lanetailnarrow:
 lanetailback:
@@ -4406,10 +4422,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VBROADCASTSS 4(DX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -4440,10 +4456,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VBROADCASTSS 4(DX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -4474,10 +4490,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VBROADCASTSS 4(DX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -4508,10 +4524,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VBROADCASTSS 4(DX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -4522,6 +4538,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -4534,8 +4551,8 @@ grouptailrare:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -4544,11 +4561,11 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -4557,11 +4574,11 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -4570,7 +4587,7 @@ grouptailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z12, Z0, Z0
 	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 grouptailrarenarrow:
 	JMP grouptailback
@@ -4860,6 +4877,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (R8), K7, Z2
@@ -4874,10 +4892,10 @@ lanetailrare:
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMOVUPS.Z   64(R8), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z1
+	VMOVUPS.Z   64(R8), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -4886,13 +4904,13 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VMOVUPS     Z0, K7, 64(DI)
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMOVUPS.Z   128(R8), K6, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z1
+	VMOVUPS.Z   128(R8), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -4901,13 +4919,13 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VMOVUPS     Z0, K7, 128(DI)
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMOVUPS.Z   192(R8), K6, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z1
+	VMOVUPS.Z   192(R8), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -4916,7 +4934,7 @@ lanetailrare:
 	VADDPS      Z13, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VMOVUPS     Z0, K7, 192(DI)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -5336,23 +5354,24 @@ grouppiece:
 	VBROADCASTSS (R8), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
 	VFMADD231PS  Z10, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z10, Z0, Z3
 	VFNMADD231PS Z11, Z3, Z0
 	VFMADD231PS  Z10, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
@@ -5367,6 +5386,7 @@ grouppiece:
 	VMINPS       Z0, Z14, Z0
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z11, Z0, Z5
+	KMOVQ        K0, K7
 	VMOVUPS      Z5, K7, (DI)
 	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         R9, $+17
@@ -5376,8 +5396,8 @@ grouppiece:
 	VMINPS       Z0, Z14, Z0
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z1, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z1, K7, 64(DI)
 	VCMPPS       $0x00, Z2, Z0, K2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
@@ -5386,8 +5406,8 @@ grouppiece:
 	VMINPS       Z0, Z14, Z0
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z1, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z1, K7, 128(DI)
 	VCMPPS       $0x00, Z3, Z0, K3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
@@ -5396,8 +5416,8 @@ grouppiece:
 	VMINPS       Z0, Z14, Z0
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z1, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(DI)
 	VCMPPS       $0x00, Z4, Z0, K4
 
 grouptailnarrow:
@@ -5405,6 +5425,7 @@ grouptailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
@@ -5888,32 +5909,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMOVUPS.Z    (R8), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (BX), K7, Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(R8), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(R8), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K6, Z7
+	VMOVUPS.Z    128(BX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(R8), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K6, Z9
+	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -5926,6 +5948,7 @@ lanetail:
 	VMAXPS       Z2, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z3
+	KMOVQ        K0, K7
 	VMOVUPS      Z3, K7, (DI)
 	VCMPPS       $0x00, Z2, Z0, K1
 	CMPQ         R9, $+17
@@ -5934,8 +5957,8 @@ lanetail:
 	VMAXPS       Z4, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z5
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z5, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z5, K7, 64(DI)
 	VCMPPS       $0x00, Z4, Z0, K2
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
@@ -5943,8 +5966,8 @@ lanetail:
 	VMAXPS       Z6, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z7
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z7, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z7, K7, 128(DI)
 	VCMPPS       $0x00, Z6, Z0, K3
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
@@ -5952,8 +5975,8 @@ lanetail:
 	VMAXPS       Z8, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z9
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z9, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z9, K7, 192(DI)
 	VCMPPS       $0x00, Z8, Z0, K4
 
 lanetailnarrow:
@@ -5961,6 +5984,7 @@ lanetailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 lanetailback:
@@ -6143,9 +6167,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -6173,9 +6197,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -6203,9 +6227,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -6233,9 +6257,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -6245,6 +6269,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -6257,8 +6282,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z0, Z1, K1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -6266,12 +6291,12 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 64(DI)
+	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -6279,12 +6304,12 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 128(DI)
+	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -6292,7 +6317,7 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 192(DI)
+	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 
 grouptailrarenarrow:
@@ -6300,6 +6325,7 @@ grouptailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
@@ -6608,6 +6634,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VMOVUPS.Z   (BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
@@ -6621,9 +6648,9 @@ lanetailrare:
 	VCMPPS      $0x00, Z0, Z2, K1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
+	VMOVUPS.Z   64(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z2
@@ -6631,13 +6658,13 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z3
 	VMULPS      Z1, Z3, Z3
 	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K6, 64(DI)
+	VMOVUPS     Z3, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z2, K2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
+	VMOVUPS.Z   128(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z2
@@ -6645,13 +6672,13 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z3
 	VMULPS      Z1, Z3, Z3
 	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K6, 128(DI)
+	VMOVUPS     Z3, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z2, K3
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
+	VMOVUPS.Z   192(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z2
@@ -6659,7 +6686,7 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z3
 	VMULPS      Z1, Z3, Z3
 	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K6, 192(DI)
+	VMOVUPS     Z3, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z2, K4
 
 lanetailrarenarrow:
@@ -6667,6 +6694,7 @@ lanetailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
@@ -7119,23 +7147,24 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z8
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
 	VFMADD231PS  Z10, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z10, Z0, Z3
 	VFNMADD231PS Z11, Z3, Z0
 	VFMADD231PS  Z10, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
 	VFMADD231PS  Z10, Z0, Z4
@@ -7150,6 +7179,7 @@ grouppiece:
 	VMINPS       Z0, Z8, Z0
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z11, Z0, Z5
+	KMOVQ        K0, K7
 	VMOVUPS      Z5, K7, (DI)
 	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         R10, $+17
@@ -7159,8 +7189,8 @@ grouppiece:
 	VMINPS       Z0, Z8, Z0
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z1, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z1, K7, 64(DI)
 	VCMPPS       $0x00, Z2, Z0, K2
 	CMPQ         R10, $+33
 	JLT          grouptailnarrow
@@ -7169,8 +7199,8 @@ grouppiece:
 	VMINPS       Z0, Z8, Z0
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z1, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z1, K7, 128(DI)
 	VCMPPS       $0x00, Z3, Z0, K3
 	CMPQ         R10, $+49
 	JLT          grouptailnarrow
@@ -7179,8 +7209,8 @@ grouppiece:
 	VMINPS       Z0, Z8, Z0
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z1, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(DI)
 	VCMPPS       $0x00, Z4, Z0, K4
 
 grouptailnarrow:
@@ -7188,6 +7218,7 @@ grouptailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
@@ -7739,32 +7770,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMOVUPS.Z    (R8), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (BX), K7, Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(R8), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(R8), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K6, Z7
+	VMOVUPS.Z    128(BX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(R8), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K6, Z9
+	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -7773,6 +7805,7 @@ lanetail:
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          lanetailrare
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
@@ -7786,8 +7819,8 @@ lanetail:
 	VCMPPS       $0x00, Z2, Z1, K1
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R9), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -7796,12 +7829,12 @@ lanetail:
 	VMAXPS       Z4, Z1, Z1
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z5
-	VMOVUPS      Z5, K6, 64(DI)
+	VMOVUPS      Z5, K7, 64(DI)
 	VCMPPS       $0x00, Z4, Z1, K2
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R9), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -7810,12 +7843,12 @@ lanetail:
 	VMAXPS       Z6, Z1, Z1
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z7
-	VMOVUPS      Z7, K6, 128(DI)
+	VMOVUPS      Z7, K7, 128(DI)
 	VCMPPS       $0x00, Z6, Z1, K3
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R9), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -7824,7 +7857,7 @@ lanetail:
 	VMAXPS       Z8, Z1, Z1
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z9
-	VMOVUPS      Z9, K6, 192(DI)
+	VMOVUPS      Z9, K7, 192(DI)
 	VCMPPS       $0x00, Z8, Z1, K4
 
 lanetailnarrow:
@@ -7832,6 +7865,7 @@ lanetailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 lanetailback:
@@ -8019,11 +8053,11 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
-	VMOVAPS      Z2, K6, Z9
-	VMOVAPS      Z0, K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
+	VMOVAPS      Z2, K7, Z9
+	VMOVAPS      Z0, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
@@ -8065,11 +8099,11 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
-	VMOVAPS      Z6, K6, Z9
-	VMOVAPS      Z3, K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
+	VMOVAPS      Z6, K7, Z9
+	VMOVAPS      Z3, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -8111,11 +8145,11 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
-	VMOVAPS      Z18, K6, Z9
-	VMOVAPS      Z7, K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
+	VMOVAPS      Z18, K7, Z9
+	VMOVAPS      Z7, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -8157,11 +8191,11 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
-	VMOVAPS      Z22, K6, Z9
-	VMOVAPS      Z19, K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
+	VMOVAPS      Z22, K7, Z9
+	VMOVAPS      Z19, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -8172,6 +8206,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -8184,8 +8219,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z0, Z1, K1
 	CMPQ        R10, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z9, Z1
@@ -8193,12 +8228,12 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 64(DI)
+	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	CMPQ        R10, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z9, Z1
@@ -8206,12 +8241,12 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 128(DI)
+	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	CMPQ        R10, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z9, Z1
@@ -8219,7 +8254,7 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 192(DI)
+	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 
 grouptailrarenarrow:
@@ -8227,6 +8262,7 @@ grouptailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
@@ -8588,6 +8624,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VMOVUPS.Z   (BX), K7, Z1
 	VMOVUPS.Z   (R9), K7, Z2
@@ -8606,10 +8643,10 @@ lanetailrare:
 	VCMPPS      $0x00, Z0, Z3, K1
 	CMPQ        R10, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
-	VMOVUPS.Z   64(R9), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
+	VMOVUPS.Z   64(BX), K7, Z1
+	VMOVUPS.Z   64(R9), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -8621,14 +8658,14 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z2
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 64(DI)
+	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
 	CMPQ        R10, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
-	VMOVUPS.Z   128(R9), K6, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
+	VMOVUPS.Z   128(BX), K7, Z1
+	VMOVUPS.Z   128(R9), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -8640,14 +8677,14 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z2
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 128(DI)
+	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
 	CMPQ        R10, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
-	VMOVUPS.Z   192(R9), K6, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
+	VMOVUPS.Z   192(BX), K7, Z1
+	VMOVUPS.Z   192(R9), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -8659,7 +8696,7 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z2
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 192(DI)
+	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
 
 lanetailrarenarrow:
@@ -8667,6 +8704,7 @@ lanetailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
@@ -9132,26 +9170,27 @@ grouppiece:
 	VBROADCASTSS (R9), Z9
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
 	VFMADD231PS  Z10, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z2
 	VFNMADD231PS Z11, Z2, Z0
 	VFMADD231PS  Z10, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z3
 	VFNMADD231PS Z11, Z3, Z0
 	VFMADD231PS  Z10, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z4
 	VFNMADD231PS Z11, Z4, Z0
@@ -9168,6 +9207,7 @@ grouppiece:
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z11, Z0, Z5
 	VADDPS       Z9, Z5, Z5
+	KMOVQ        K0, K7
 	VMOVUPS      Z5, K7, (DI)
 	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         R10, $+17
@@ -9178,8 +9218,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
 	VADDPS       Z9, Z1, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z1, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z1, K7, 64(DI)
 	VCMPPS       $0x00, Z2, Z0, K2
 	CMPQ         R10, $+33
 	JLT          grouptailnarrow
@@ -9189,8 +9229,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
 	VADDPS       Z9, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z1, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z1, K7, 128(DI)
 	VCMPPS       $0x00, Z3, Z0, K3
 	CMPQ         R10, $+49
 	JLT          grouptailnarrow
@@ -9200,8 +9240,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z11, Z0, Z1
 	VADDPS       Z9, Z1, Z1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z1, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(DI)
 	VCMPPS       $0x00, Z4, Z0, K4
 
 grouptailnarrow:
@@ -9209,6 +9249,7 @@ grouptailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
@@ -9732,7 +9773,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMOVUPS.Z    (R9), K7, Z1
 	VSUBPS       Z1, Z0, Z0
@@ -9741,31 +9783,31 @@ lanetail:
 	VMOVUPS.Z    (BX), K7, Z4
 	VFNMADD231PS Z4, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VMOVUPS.Z    64(R9), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(R9), K7, Z2
 	VSUBPS       Z2, Z0, Z0
-	VMOVUPS.Z    64(R8), K6, Z5
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z5, Z0, Z6
-	VMOVUPS.Z    64(BX), K6, Z7
+	VMOVUPS.Z    64(BX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z5, Z0, Z6
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VMOVUPS.Z    128(R9), K6, Z5
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(R9), K7, Z5
 	VSUBPS       Z5, Z0, Z0
-	VMOVUPS.Z    128(R8), K6, Z8
+	VMOVUPS.Z    128(R8), K7, Z8
 	VMULPS       Z8, Z0, Z9
-	VMOVUPS.Z    128(BX), K6, Z10
+	VMOVUPS.Z    128(BX), K7, Z10
 	VFNMADD231PS Z10, Z9, Z0
 	VFMADD231PS  Z8, Z0, Z9
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VMOVUPS.Z    192(R9), K6, Z8
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(R9), K7, Z8
 	VSUBPS       Z8, Z0, Z0
-	VMOVUPS.Z    192(R8), K6, Z11
+	VMOVUPS.Z    192(R8), K7, Z11
 	VMULPS       Z11, Z0, Z16
-	VMOVUPS.Z    192(BX), K6, Z17
+	VMOVUPS.Z    192(BX), K7, Z17
 	VFNMADD231PS Z17, Z16, Z0
 	VFMADD231PS  Z11, Z0, Z16
 	VADDPS       Z6, Z3, Z0
@@ -9779,6 +9821,7 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z4
 	VADDPS       Z1, Z4, Z4
+	KMOVQ        K0, K7
 	VMOVUPS      Z4, K7, (DI)
 	VCMPPS       $0x00, Z3, Z0, K1
 	CMPQ         R10, $+17
@@ -9788,8 +9831,8 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z7
 	VADDPS       Z2, Z7, Z7
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z7, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z7, K7, 64(DI)
 	VCMPPS       $0x00, Z6, Z0, K2
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
@@ -9798,8 +9841,8 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z10
 	VADDPS       Z5, Z10, Z10
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z10, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z10, K7, 128(DI)
 	VCMPPS       $0x00, Z9, Z0, K3
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
@@ -9808,8 +9851,8 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z17
 	VADDPS       Z8, Z17, Z17
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z17, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z17, K7, 192(DI)
 	VCMPPS       $0x00, Z16, Z0, K4
 
 lanetailnarrow:
@@ -9817,6 +9860,7 @@ lanetailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 lanetailback:
@@ -10015,10 +10059,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z11
-	VBROADCASTSS 4(R8), K6, Z10
-	VBROADCASTSS 4(BX), K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
@@ -10049,10 +10093,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z11
-	VBROADCASTSS 4(R8), K6, Z10
-	VBROADCASTSS 4(BX), K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -10083,10 +10127,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z11
-	VBROADCASTSS 4(R8), K6, Z10
-	VBROADCASTSS 4(BX), K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -10117,10 +10161,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z11
-	VBROADCASTSS 4(R8), K6, Z10
-	VBROADCASTSS 4(BX), K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z11
+	VBROADCASTSS 4(R8), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -10131,6 +10175,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VSUBPS      Z9, Z0, Z0
 	VDIVPS      Z11, Z0, Z0
@@ -10144,8 +10189,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z0, Z1, K1
 	CMPQ        R10, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
 	VSUBPS      Z9, Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -10154,12 +10199,12 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, K6, 64(DI)
+	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	CMPQ        R10, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
 	VSUBPS      Z9, Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -10168,12 +10213,12 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, K6, 128(DI)
+	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	CMPQ        R10, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
 	VSUBPS      Z9, Z0, Z0
 	VDIVPS      Z11, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -10182,7 +10227,7 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z11, Z2, Z2
 	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, K6, 192(DI)
+	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 
 grouptailrarenarrow:
@@ -10190,6 +10235,7 @@ grouptailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
@@ -10533,6 +10579,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VMOVUPS.Z   (BX), K7, Z1
 	VMOVUPS.Z   (R9), K7, Z2
@@ -10548,10 +10595,10 @@ lanetailrare:
 	VCMPPS      $0x00, Z0, Z3, K1
 	CMPQ        R10, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
-	VMOVUPS.Z   64(R9), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
+	VMOVUPS.Z   64(BX), K7, Z1
+	VMOVUPS.Z   64(R9), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -10560,14 +10607,14 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z4
 	VMULPS      Z1, Z4, Z4
 	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K6, 64(DI)
+	VMOVUPS     Z4, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
 	CMPQ        R10, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
-	VMOVUPS.Z   128(R9), K6, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
+	VMOVUPS.Z   128(BX), K7, Z1
+	VMOVUPS.Z   128(R9), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -10576,14 +10623,14 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z4
 	VMULPS      Z1, Z4, Z4
 	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K6, 128(DI)
+	VMOVUPS     Z4, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
 	CMPQ        R10, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
-	VMOVUPS.Z   192(R9), K6, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
+	VMOVUPS.Z   192(BX), K7, Z1
+	VMOVUPS.Z   192(R9), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -10592,7 +10639,7 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z4
 	VMULPS      Z1, Z4, Z4
 	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K6, 192(DI)
+	VMOVUPS     Z4, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
 
 lanetailrarenarrow:
@@ -10600,6 +10647,7 @@ lanetailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z12, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
@@ -11013,23 +11061,24 @@ grouppiece:
 	VBROADCASTSS (R8), Z11
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
@@ -11044,6 +11093,7 @@ grouppiece:
 	VMINPS       Z0, Z14, Z0
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z12, Z0, Z5
+	KMOVQ        K0, K7
 	VMOVUPS      Z5, K7, (DI)
 	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         R9, $+17
@@ -11053,8 +11103,8 @@ grouppiece:
 	VMINPS       Z0, Z14, Z0
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z1, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z1, K7, 64(DI)
 	VCMPPS       $0x00, Z2, Z0, K2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
@@ -11063,8 +11113,8 @@ grouppiece:
 	VMINPS       Z0, Z14, Z0
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z1, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z1, K7, 128(DI)
 	VCMPPS       $0x00, Z3, Z0, K3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
@@ -11073,8 +11123,8 @@ grouppiece:
 	VMINPS       Z0, Z14, Z0
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z1, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(DI)
 	VCMPPS       $0x00, Z4, Z0, K4
 
 grouptailnarrow:
@@ -11594,32 +11644,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMOVUPS.Z    (R8), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (BX), K7, Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(R8), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(R8), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K6, Z7
+	VMOVUPS.Z    128(BX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(R8), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K6, Z9
+	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -11632,6 +11683,7 @@ lanetail:
 	VMAXPS       Z2, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z3
+	KMOVQ        K0, K7
 	VMOVUPS      Z3, K7, (DI)
 	VCMPPS       $0x00, Z2, Z0, K1
 	CMPQ         R9, $+17
@@ -11640,8 +11692,8 @@ lanetail:
 	VMAXPS       Z4, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z5
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z5, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z5, K7, 64(DI)
 	VCMPPS       $0x00, Z4, Z0, K2
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
@@ -11649,8 +11701,8 @@ lanetail:
 	VMAXPS       Z6, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z7
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z7, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z7, K7, 128(DI)
 	VCMPPS       $0x00, Z6, Z0, K3
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
@@ -11658,8 +11710,8 @@ lanetail:
 	VMAXPS       Z8, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z9
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z9, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z9, K7, 192(DI)
 	VCMPPS       $0x00, Z8, Z0, K4
 
 lanetailnarrow:
@@ -11878,9 +11930,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -11908,9 +11960,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -11938,9 +11990,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -11968,9 +12020,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -11980,6 +12032,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -11992,8 +12045,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z0, Z1, K1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -12001,12 +12054,12 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 64(DI)
+	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -12014,12 +12067,12 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 128(DI)
+	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z1
@@ -12027,7 +12080,7 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 192(DI)
+	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 
 grouptailrarenarrow:
@@ -12337,6 +12390,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VMOVUPS.Z   (BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
@@ -12350,9 +12404,9 @@ lanetailrare:
 	VCMPPS      $0x00, Z0, Z2, K1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
+	VMOVUPS.Z   64(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z2
@@ -12360,13 +12414,13 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z3
 	VMULPS      Z1, Z3, Z3
 	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K6, 64(DI)
+	VMOVUPS     Z3, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z2, K2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
+	VMOVUPS.Z   128(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z2
@@ -12374,13 +12428,13 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z3
 	VMULPS      Z1, Z3, Z3
 	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K6, 128(DI)
+	VMOVUPS     Z3, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z2, K3
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
+	VMOVUPS.Z   192(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z15, Z2
@@ -12388,7 +12442,7 @@ lanetailrare:
 	VADDPS      Z13, Z2, Z3
 	VMULPS      Z1, Z3, Z3
 	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K6, 192(DI)
+	VMOVUPS     Z3, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z2, K4
 
 lanetailrarenarrow:
@@ -12842,23 +12896,24 @@ grouppiece:
 	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
 	VFMADD231PS  Z11, Z0, Z4
@@ -12873,6 +12928,7 @@ grouppiece:
 	VMINPS       Z0, Z9, Z0
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z12, Z0, Z5
+	KMOVQ        K0, K7
 	VMOVUPS      Z5, K7, (DI)
 	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         R10, $+17
@@ -12882,8 +12938,8 @@ grouppiece:
 	VMINPS       Z0, Z9, Z0
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z1, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z1, K7, 64(DI)
 	VCMPPS       $0x00, Z2, Z0, K2
 	CMPQ         R10, $+33
 	JLT          grouptailnarrow
@@ -12892,8 +12948,8 @@ grouppiece:
 	VMINPS       Z0, Z9, Z0
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z1, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z1, K7, 128(DI)
 	VCMPPS       $0x00, Z3, Z0, K3
 	CMPQ         R10, $+49
 	JLT          grouptailnarrow
@@ -12902,8 +12958,8 @@ grouppiece:
 	VMINPS       Z0, Z9, Z0
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z1, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(DI)
 	VCMPPS       $0x00, Z4, Z0, K4
 
 grouptailnarrow:
@@ -13491,32 +13547,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMOVUPS.Z    (R8), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (BX), K7, Z3
 	VFNMADD231PS Z3, Z2, Z0
 	VFMADD231PS  Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(R8), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VFNMADD231PS Z5, Z4, Z0
 	VFMADD231PS  Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(R8), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K6, Z7
+	VMOVUPS.Z    128(BX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(R8), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K6, Z9
+	VMOVUPS.Z    192(BX), K7, Z9
 	VFNMADD231PS Z9, Z8, Z0
 	VFMADD231PS  Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -13525,6 +13582,7 @@ lanetail:
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          lanetailrare
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
@@ -13538,8 +13596,8 @@ lanetail:
 	VCMPPS       $0x00, Z2, Z1, K1
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R9), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -13548,12 +13606,12 @@ lanetail:
 	VMAXPS       Z4, Z1, Z1
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z5
-	VMOVUPS      Z5, K6, 64(DI)
+	VMOVUPS      Z5, K7, 64(DI)
 	VCMPPS       $0x00, Z4, Z1, K2
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R9), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -13562,12 +13620,12 @@ lanetail:
 	VMAXPS       Z6, Z1, Z1
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z7
-	VMOVUPS      Z7, K6, 128(DI)
+	VMOVUPS      Z7, K7, 128(DI)
 	VCMPPS       $0x00, Z6, Z1, K3
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R9), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R9), K7, Z0
 	VPSUBD       Z0, Z15, Z1
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z1, Z1
@@ -13576,7 +13634,7 @@ lanetail:
 	VMAXPS       Z8, Z1, Z1
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z9
-	VMOVUPS      Z9, K6, 192(DI)
+	VMOVUPS      Z9, K7, 192(DI)
 	VCMPPS       $0x00, Z8, Z1, K4
 
 lanetailnarrow:
@@ -13800,11 +13858,11 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VMOVAPS      Z2, K6, Z10
-	VMOVAPS      Z0, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VMOVAPS      Z2, K7, Z10
+	VMOVAPS      Z0, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
@@ -13846,11 +13904,11 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VMOVAPS      Z6, K6, Z10
-	VMOVAPS      Z3, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VMOVAPS      Z6, K7, Z10
+	VMOVAPS      Z3, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -13892,11 +13950,11 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VMOVAPS      Z17, K6, Z10
-	VMOVAPS      Z7, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VMOVAPS      Z17, K7, Z10
+	VMOVAPS      Z7, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -13938,11 +13996,11 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z12
-	VBROADCASTSS 4(BX), K6, Z11
-	VMOVAPS      Z21, K6, Z10
-	VMOVAPS      Z18, K6, Z9
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z12
+	VBROADCASTSS 4(BX), K7, Z11
+	VMOVAPS      Z21, K7, Z10
+	VMOVAPS      Z18, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -13953,6 +14011,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -13965,8 +14024,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z0, Z1, K1
 	CMPQ        R10, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z10, Z1
@@ -13974,12 +14033,12 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 64(DI)
+	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	CMPQ        R10, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z10, Z1
@@ -13987,12 +14046,12 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 128(DI)
+	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	CMPQ        R10, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z10, Z1
@@ -14000,7 +14059,7 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 192(DI)
+	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 
 grouptailrarenarrow:
@@ -14363,6 +14422,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VMOVUPS.Z   (BX), K7, Z1
 	VMOVUPS.Z   (R9), K7, Z2
@@ -14381,10 +14441,10 @@ lanetailrare:
 	VCMPPS      $0x00, Z0, Z3, K1
 	CMPQ        R10, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
-	VMOVUPS.Z   64(R9), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
+	VMOVUPS.Z   64(BX), K7, Z1
+	VMOVUPS.Z   64(R9), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -14396,14 +14456,14 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z2
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 64(DI)
+	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
 	CMPQ        R10, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
-	VMOVUPS.Z   128(R9), K6, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
+	VMOVUPS.Z   128(BX), K7, Z1
+	VMOVUPS.Z   128(R9), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -14415,14 +14475,14 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z2
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 128(DI)
+	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
 	CMPQ        R10, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
-	VMOVUPS.Z   192(R9), K6, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
+	VMOVUPS.Z   192(BX), K7, Z1
+	VMOVUPS.Z   192(R9), K7, Z2
 	VPSUBD      Z2, Z15, Z3
 	VPSUBD      Z2, Z14, Z2
 	VCVTDQ2PS   Z3, Z3
@@ -14434,7 +14494,7 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z2
 	VMULPS      Z1, Z2, Z2
 	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K6, 192(DI)
+	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
 
 lanetailrarenarrow:
@@ -14901,26 +14961,27 @@ grouppiece:
 	VBROADCASTSS (R9), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z1
 	VFNMADD231PS Z12, Z1, Z0
 	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z2
 	VFNMADD231PS Z12, Z2, Z0
 	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z3
 	VFNMADD231PS Z12, Z3, Z0
 	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
 	VSUBPS       Z10, Z0, Z0
 	VMULPS       Z11, Z0, Z4
 	VFNMADD231PS Z12, Z4, Z0
@@ -14937,6 +14998,7 @@ grouppiece:
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z12, Z0, Z5
 	VADDPS       Z10, Z5, Z5
+	KMOVQ        K0, K7
 	VMOVUPS      Z5, K7, (DI)
 	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         R10, $+17
@@ -14947,8 +15009,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
 	VADDPS       Z10, Z1, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z1, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z1, K7, 64(DI)
 	VCMPPS       $0x00, Z2, Z0, K2
 	CMPQ         R10, $+33
 	JLT          grouptailnarrow
@@ -14958,8 +15020,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
 	VADDPS       Z10, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z1, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z1, K7, 128(DI)
 	VCMPPS       $0x00, Z3, Z0, K3
 	CMPQ         R10, $+49
 	JLT          grouptailnarrow
@@ -14969,8 +15031,8 @@ grouppiece:
 	VMOVAPS      Z13, Z1
 	VFMADD231PS  Z12, Z0, Z1
 	VADDPS       Z10, Z1, Z1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z1, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z1, K7, 192(DI)
 	VCMPPS       $0x00, Z4, Z0, K4
 
 grouptailnarrow:
@@ -15530,7 +15592,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMOVUPS.Z    (R9), K7, Z1
 	VSUBPS       Z1, Z0, Z0
@@ -15539,31 +15602,31 @@ lanetail:
 	VMOVUPS.Z    (BX), K7, Z4
 	VFNMADD231PS Z4, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VMOVUPS.Z    64(R9), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(R9), K7, Z2
 	VSUBPS       Z2, Z0, Z0
-	VMOVUPS.Z    64(R8), K6, Z5
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z5, Z0, Z6
-	VMOVUPS.Z    64(BX), K6, Z7
+	VMOVUPS.Z    64(BX), K7, Z7
 	VFNMADD231PS Z7, Z6, Z0
 	VFMADD231PS  Z5, Z0, Z6
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VMOVUPS.Z    128(R9), K6, Z5
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(R9), K7, Z5
 	VSUBPS       Z5, Z0, Z0
-	VMOVUPS.Z    128(R8), K6, Z8
+	VMOVUPS.Z    128(R8), K7, Z8
 	VMULPS       Z8, Z0, Z9
-	VMOVUPS.Z    128(BX), K6, Z10
+	VMOVUPS.Z    128(BX), K7, Z10
 	VFNMADD231PS Z10, Z9, Z0
 	VFMADD231PS  Z8, Z0, Z9
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VMOVUPS.Z    192(R9), K6, Z8
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(R9), K7, Z8
 	VSUBPS       Z8, Z0, Z0
-	VMOVUPS.Z    192(R8), K6, Z11
+	VMOVUPS.Z    192(R8), K7, Z11
 	VMULPS       Z11, Z0, Z12
-	VMOVUPS.Z    192(BX), K6, Z16
+	VMOVUPS.Z    192(BX), K7, Z16
 	VFNMADD231PS Z16, Z12, Z0
 	VFMADD231PS  Z11, Z0, Z12
 	VADDPS       Z6, Z3, Z0
@@ -15577,6 +15640,7 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z4
 	VADDPS       Z1, Z4, Z4
+	KMOVQ        K0, K7
 	VMOVUPS      Z4, K7, (DI)
 	VCMPPS       $0x00, Z3, Z0, K1
 	CMPQ         R10, $+17
@@ -15586,8 +15650,8 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z7
 	VADDPS       Z2, Z7, Z7
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z7, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z7, K7, 64(DI)
 	VCMPPS       $0x00, Z6, Z0, K2
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
@@ -15596,8 +15660,8 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z10
 	VADDPS       Z5, Z10, Z10
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z10, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z10, K7, 128(DI)
 	VCMPPS       $0x00, Z9, Z0, K3
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
@@ -15606,8 +15670,8 @@ lanetail:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z16
 	VADDPS       Z8, Z16, Z16
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z16, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z16, K7, 192(DI)
 	VCMPPS       $0x00, Z12, Z0, K4
 
 lanetailnarrow:
@@ -15842,10 +15906,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z12
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
@@ -15876,10 +15940,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z12
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -15910,10 +15974,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z12
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -15944,10 +16008,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R9), K6, Z12
-	VBROADCASTSS 4(R8), K6, Z11
-	VBROADCASTSS 4(BX), K6, Z10
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R9), K7, Z12
+	VBROADCASTSS 4(R8), K7, Z11
+	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -15958,6 +16022,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -15971,8 +16036,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z0, Z1, K1
 	CMPQ        R10, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -15981,12 +16046,12 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, K6, 64(DI)
+	VMOVUPS     Z2, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	CMPQ        R10, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -15995,12 +16060,12 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, K6, 128(DI)
+	VMOVUPS     Z2, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	CMPQ        R10, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
 	VSUBPS      Z10, Z0, Z0
 	VDIVPS      Z12, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -16009,7 +16074,7 @@ grouptailrare:
 	VADDPS      Z13, Z1, Z2
 	VMULPS      Z12, Z2, Z2
 	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, K6, 192(DI)
+	VMOVUPS     Z2, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 
 grouptailrarenarrow:
@@ -16354,6 +16419,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z0
 	VMOVUPS.Z   (BX), K7, Z1
 	VMOVUPS.Z   (R9), K7, Z2
@@ -16369,10 +16435,10 @@ lanetailrare:
 	VCMPPS      $0x00, Z0, Z3, K1
 	CMPQ        R10, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
-	VMOVUPS.Z   64(R9), K6, Z2
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(DX), K7, Z0
+	VMOVUPS.Z   64(BX), K7, Z1
+	VMOVUPS.Z   64(R9), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -16381,14 +16447,14 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z4
 	VMULPS      Z1, Z4, Z4
 	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K6, 64(DI)
+	VMOVUPS     Z4, K7, 64(DI)
 	VCMPPS      $0x00, Z0, Z3, K2
 	CMPQ        R10, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
-	VMOVUPS.Z   128(R9), K6, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(DX), K7, Z0
+	VMOVUPS.Z   128(BX), K7, Z1
+	VMOVUPS.Z   128(R9), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -16397,14 +16463,14 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z4
 	VMULPS      Z1, Z4, Z4
 	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K6, 128(DI)
+	VMOVUPS     Z4, K7, 128(DI)
 	VCMPPS      $0x00, Z0, Z3, K3
 	CMPQ        R10, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
-	VMOVUPS.Z   192(R9), K6, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(DX), K7, Z0
+	VMOVUPS.Z   192(BX), K7, Z1
+	VMOVUPS.Z   192(R9), K7, Z2
 	VSUBPS      Z2, Z0, Z0
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
@@ -16413,7 +16479,7 @@ lanetailrare:
 	VADDPS      Z13, Z3, Z4
 	VMULPS      Z1, Z4, Z4
 	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K6, 192(DI)
+	VMOVUPS     Z4, K7, 192(DI)
 	VCMPPS      $0x00, Z0, Z3, K4
 
 lanetailrarenarrow:

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpBF16AVX2(SB), $640-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y14 step, Y13 most, Y12 0x7fffffff, Y11 0x7f800000, Y10 0x80000000
 	// per group: Y9 scale, Y8 recip
-	// loaded at each use: 0x7fff, 0x7fc00000
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -28,6 +28,12 @@ TEXT ·FakeQuantizeFpBF16AVX2(SB), $640-72
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -576,6 +582,355 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSUBD       Y1, Y0, Y8
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VFNMADD231PS Y9, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y7
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y1
+	VFMADD231PS  Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VFMADD231PS  Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VFMADD231PS  Y8, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VFMADD231PS  Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y12, Y4, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y7, Y0, Y1
+	VFMADD231PS Y8, Y0, Y1
+	VPMOVZXWD   80(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y7, Y0, Y2
+	VFMADD231PS Y8, Y0, Y2
+	VPMOVZXWD   96(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y7, Y0, Y3
+	VFMADD231PS Y8, Y0, Y3
+	VPMOVZXWD   112(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y7, Y0, Y4
+	VFMADD231PS Y8, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VPAND       Y12, Y1, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y14, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VPAND       Y12, Y2, Y1
+	VPMINUD     Y13, Y1, Y1
+	VPAND       Y11, Y1, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y14, Y5, Y5
+	VADDPS      Y5, Y1, Y1
+	VSUBPS      Y5, Y1, Y1
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y1, Y1
+	VMULPS      Y9, Y1, Y1
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPAND       Y12, Y3, Y2
+	VPMINUD     Y13, Y2, Y2
+	VPAND       Y11, Y2, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y14, Y5, Y5
+	VADDPS      Y5, Y2, Y2
+	VSUBPS      Y5, Y2, Y2
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y2, Y2
+	VMULPS      Y9, Y2, Y2
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VPAND       Y12, Y4, Y3
+	VPMINUD     Y13, Y3, Y3
+	VPAND       Y11, Y3, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y14, Y5, Y5
+	VADDPS      Y5, Y3, Y3
+	VSUBPS      Y5, Y3, Y3
+	VPAND       Y10, Y4, Y4
+	VPOR        Y4, Y3, Y3
+	VMULPS      Y9, Y3, Y3
+
+longtailnarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y1, Y1
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -832,7 +1187,7 @@ lanetail:
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -845,9 +1200,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -856,34 +1211,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 72(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 64(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
@@ -902,7 +1257,7 @@ piece15:
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -923,9 +1278,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -938,9 +1293,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -949,25 +1304,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 128(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 128(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
@@ -986,7 +1341,7 @@ piece20:
 	MOVQ  AX, 368(SP)
 	MOVQ  AX, 376(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -1007,9 +1362,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -1022,9 +1377,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -1033,25 +1388,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 256(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 256(SP)(AX*1)
 
-piece25:
+piece35:
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      256(SP), Y1
@@ -1165,7 +1520,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -1178,9 +1533,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -1189,34 +1544,34 @@ piece26:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -1360,7 +1715,7 @@ grouprare:
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
@@ -1405,7 +1760,7 @@ grouprare:
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
@@ -1430,7 +1785,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
@@ -1463,7 +1818,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y2
+	VMOVDQU      constantsAVX2<>+32(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
@@ -1496,7 +1851,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
@@ -1529,7 +1884,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y4
+	VMOVDQU      constantsAVX2<>+32(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y9, Y9
@@ -1605,7 +1960,7 @@ grouptailrare:
 
 grouptailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
 	VPSLLD       $0x0f, Y1, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y1, Y6
@@ -1624,7 +1979,7 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (SP)
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y3, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y3, Y2
@@ -1659,6 +2014,299 @@ groupmeetrare:
 	SUBQ         R12, R12
 	ADDQ         $+32, R12
 	JMP          grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y1
+	VFMADD231PS  Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VFMADD231PS  Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VFMADD231PS  Y8, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VFMADD231PS  Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y12, Y4, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVNTPS     Y3, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y12, Y0, Y2
+	VMINPS       Y2, Y13, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPSRLD       $0x10, Y1, Y1
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y12, Y0, Y2
+	VMINPS       Y2, Y13, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y10, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSLLD       $0x0f, Y2, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y2, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPSRLD       $0x10, Y1, Y1
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	CMPQ      R8, $+9
+	JLT       longtailrarenarrow
+	VPMOVZXWD 80(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y9, Y2, Y2
+	CMPQ      R8, $+17
+	JLT       longtailrarenarrow
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y3
+	VMINPS    Y3, Y13, Y3
+	VPAND     Y11, Y3, Y4
+	VPMAXUD   Y15, Y4, Y4
+	VPADDD    Y14, Y4, Y4
+	VADDPS    Y4, Y3, Y3
+	VSUBPS    Y4, Y3, Y3
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y3, Y3
+	VMULPS    Y9, Y3, Y3
+	CMPQ      R8, $+25
+	JLT       longtailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y4
+	VMINPS    Y4, Y13, Y4
+	VPAND     Y11, Y4, Y5
+	VPMAXUD   Y15, Y5, Y5
+	VPADDD    Y14, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VSUBPS    Y5, Y4, Y4
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VMULPS    Y9, Y4, Y4
+
+longtailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VPSLLD       $0x0f, Y2, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y2, Y6
+	VPADDD       Y0, Y6, Y6
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSRLD       $0x10, Y1, Y1
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y3
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y2, Y1, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -1797,7 +2445,7 @@ short2rare:
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
@@ -1842,7 +2490,7 @@ short2rare:
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y8, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
@@ -1892,7 +2540,7 @@ lanerare:
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y2, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y2, Y4
@@ -1939,7 +2587,7 @@ lanerare:
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y2, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y2, Y4
@@ -2025,7 +2673,7 @@ lanetailrare:
 
 lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
@@ -2044,7 +2692,7 @@ lanetailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y4, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y4, Y2
@@ -2066,11 +2714,11 @@ lanetailrarenarrow:
 
 // func FakeQuantizeFpBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $672-80
+TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $416-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
-	// per group: Y11 scale
-	// loaded at each use: least, step, recip, 0x7fff, table, 0x7fc00000
+	// per call: Y15 most, Y14 0x80000000
+	// per group: Y13 scale, Y12 recip
+	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x7f800000, 0x7fff, table, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -2078,15 +2726,19 @@ TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $672-80
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
 	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -2098,7 +2750,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	SUBQ         R10, R9
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
@@ -2107,63 +2760,59 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y13, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y13, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y13, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y13, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y2
@@ -2179,31 +2828,35 @@ grouploop:
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y4
@@ -2219,7 +2872,7 @@ grouploop:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -2243,8 +2896,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	MOVQ R10, R12
@@ -2253,155 +2906,147 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y10, 416(SP)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
+	VMOVAPS      Y12, Y0
+	VPMOVZXWD    (DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y13, Y1, Y2
+	VFMSUB231PS  Y12, Y2, Y1
+	VFNMADD231PS Y13, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y10, 448(SP)
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
+	VMOVAPS      Y12, Y1
+	VPMOVZXWD    16(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y13, Y3, Y4
+	VFMSUB231PS  Y12, Y4, Y3
+	VFNMADD231PS Y13, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y10, 480(SP)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
+	VMOVAPS      Y12, Y3
+	VPMOVZXWD    32(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y13, Y5, Y6
+	VFMSUB231PS  Y12, Y6, Y5
+	VFNMADD231PS Y13, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y10, 512(SP)
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
+	VMOVAPS      Y12, Y5
+	VPMOVZXWD    48(DX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMULPS       Y13, Y7, Y8
+	VFMSUB231PS  Y12, Y8, Y7
+	VFNMADD231PS Y13, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMOVUPS      416(SP), Y1
-	VMULPS       Y1, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
-	VADDPS       Y6, Y1, Y8
-	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y2, Y2
-	VPOR         Y2, Y8, Y8
-	VMOVUPS      448(SP), Y2
-	VMULPS       Y2, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VPMINUD      Y15, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y9, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y9, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y14, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y0, Y11, Y11
+	VPCMPEQD     Y7, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMOVUPS      480(SP), Y3
-	VMULPS       Y3, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y7, Y7
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y7, Y7
+	VADDPS       Y7, Y2, Y10
+	VSUBPS       Y7, Y10, Y10
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y1, Y10, Y10
 	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y11, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y11, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSLLD       $0x0f, Y10, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y10, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y1, Y1
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y6, Y0
+	VPMINUD      Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y1, Y4
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y4, Y4
+	VADDPS       Y4, Y1, Y7
+	VSUBPS       Y4, Y7, Y7
+	VPAND        Y14, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VMULPS       Y3, Y7, Y7
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y8, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
-	VADDPS       Y6, Y3, Y8
-	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y4, Y4
-	VPOR         Y4, Y8, Y8
-	VMOVUPS      512(SP), Y4
-	VMULPS       Y4, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y4, Y4
+	VADDPS       Y4, Y3, Y6
+	VSUBPS       Y4, Y6, Y6
+	VPAND        Y14, Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VMULPS       Y5, Y6, Y6
 	VPCMPEQD     Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y1, Y5, Y5
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y5, Y5
-	VPERMD       Y5, Y0, Y5
-	VPABSB       Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VPACKSSDW    Y2, Y9, Y9
+	VPACKSSDW    Y3, Y1, Y1
+	VPACKSSWB    Y1, Y9, Y9
+	VPERMD       Y9, Y0, Y9
+	VPABSB       Y9, Y9
+	VMOVUPS      Y9, (SI)
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
 	SUBQ         $+32, R9
-	CMPQ         R10, $+1
-	JLT          groupmet
-	CMPQ         R9, $+32
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
 	CMPQ         R9, $+32
@@ -2433,7 +3078,8 @@ grouppieces:
 	MOVQ R10, R9
 
 grouppiece:
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	XORL         AX, AX
 	MOVQ         AX, 96(SP)
 	MOVQ         AX, 104(SP)
@@ -2498,95 +3144,95 @@ piece4:
 piece5:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y13, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y13, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y13, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y13, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y5, Y5
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y6, Y6
 	VBROADCASTSS step+44(FP), Y9
 	VPADDD       Y9, Y6, Y6
 	VADDPS       Y6, Y2, Y9
 	VSUBPS       Y6, Y9, Y9
-	VPAND        Y12, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y9, Y9
-	VMULPS       Y11, Y9, Y9
+	VMULPS       Y13, Y9, Y9
 	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y6, Y6
 	VBROADCASTSS step+44(FP), Y10
 	VPADDD       Y10, Y6, Y6
 	VADDPS       Y6, Y3, Y10
 	VSUBPS       Y6, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y10, Y10
-	VMULPS       Y11, Y10, Y10
+	VMULPS       Y13, Y10, Y10
 	VPCMPEQD     Y0, Y3, Y3
 
 grouptailnarrow:
@@ -2618,7 +3264,7 @@ grouptailnarrow:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -2749,75 +3395,75 @@ groupdone:
 	VZEROUPPER
 	RET
 
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+longs:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
 
-short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
+longloop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y2
@@ -2833,31 +3479,35 @@ short2loop:
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y10, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y10, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y4
@@ -2873,7 +3523,452 @@ short2loop:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVUPS      Y5, (SI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece20:
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y13, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	CMPQ         R9, $+9
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y14, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y6, Y6
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y6, Y6
+	VADDPS       Y6, Y2, Y9
+	VSUBPS       Y6, Y9, Y9
+	VPAND        Y14, Y3, Y3
+	VPOR         Y3, Y9, Y9
+	VMULPS       Y13, Y9, Y9
+	VPCMPEQD     Y0, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y6, Y6
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y6, Y6
+	VADDPS       Y6, Y3, Y10
+	VSUBPS       Y6, Y10, Y10
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y13, Y10, Y10
+	VPCMPEQD     Y0, Y3, Y3
+
+longtailnarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y9, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y9, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y10, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y10, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVUPS      Y5, 64(SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece30:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*1), SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y13, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y13, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y12, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y12, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y13, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y14, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y14, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y12, Y7, Y7
+	VPCMPEQD     Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y12, Y8, Y8
+	VPCMPEQD     Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -2940,29 +4035,33 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y1, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
 	VBROADCASTSS step+44(FP), Y11
 	VPADDD       Y11, Y10, Y10
 	VADDPS       Y10, Y1, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
 	VBROADCASTSS step+44(FP), Y10
 	VPADDD       Y10, Y3, Y3
 	VADDPS       Y3, Y2, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VPCMPEQD     Y0, Y2, Y2
@@ -2980,29 +4079,33 @@ laneloop:
 	VPACKUSDW    Y4, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (DI)
-	VPAND        Y14, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y6, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y6, Y6
+	VPAND        Y14, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VPCMPEQD     Y0, Y3, Y3
-	VPAND        Y14, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y8, Y0
 	VPMINUD      Y15, Y0, Y4
-	VPAND        Y13, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y8, Y8
+	VPAND        Y14, Y8, Y8
 	VPOR         Y8, Y7, Y7
 	VMULPS       Y9, Y7, Y7
 	VPCMPEQD     Y0, Y4, Y4
@@ -3020,7 +4123,7 @@ laneloop:
 	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSWB    Y3, Y1, Y1
@@ -3051,7 +4154,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -3064,9 +4167,9 @@ lanetail:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece16:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -3075,34 +4178,34 @@ piece16:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece17:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece18:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece19:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
 	MOVW  CX, 96(SP)(AX*1)
 
-piece20:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
@@ -3121,7 +4224,7 @@ piece20:
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -3142,9 +4245,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece21:
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -3157,9 +4260,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece22:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -3168,25 +4271,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece23:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
-piece24:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 160(SP)(AX*1)
 
-piece25:
+piece40:
 	XORL  AX, AX
 	MOVQ  AX, 288(SP)
 	MOVQ  AX, 296(SP)
@@ -3205,7 +4308,7 @@ piece25:
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -3226,9 +4329,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece26:
+piece41:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -3241,9 +4344,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece27:
+piece42:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece43
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -3252,25 +4355,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece28:
+piece43:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
-piece29:
+piece44:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 288(SP)(AX*1)
 
-piece30:
+piece45:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      288(SP), Y1
@@ -3305,61 +4408,69 @@ piece30:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y1, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
 	VBROADCASTSS step+44(FP), Y11
 	VPADDD       Y11, Y10, Y10
 	VADDPS       Y10, Y1, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
 	VBROADCASTSS step+44(FP), Y10
 	VPADDD       Y10, Y3, Y3
 	VADDPS       Y3, Y2, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y6, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y6, Y6
+	VPAND        Y14, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VPCMPEQD     Y0, Y3, Y3
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y8, Y0
 	VPMINUD      Y15, Y0, Y4
-	VPAND        Y13, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y8, Y8
+	VPAND        Y14, Y8, Y8
 	VPOR         Y8, Y7, Y7
 	VMULPS       Y9, Y7, Y7
 	VPCMPEQD     Y0, Y4, Y4
@@ -3393,7 +4504,7 @@ lanetailnarrow:
 	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSWB    Y3, Y1, Y1
@@ -3403,7 +4514,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece46
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -3416,9 +4527,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece31:
+piece46:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece47
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -3427,36 +4538,36 @@ piece31:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece32:
+piece47:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece48
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece33:
+piece48:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece49
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece34:
+piece49:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece50
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece35:
+piece50:
 	TESTQ $0x00000010, R9
-	JEQ   piece36
+	JEQ   piece51
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	MOVQ  64(SP)(AX*1), CX
@@ -3464,39 +4575,39 @@ piece35:
 	MOVQ  72(SP)(AX*1), CX
 	MOVQ  CX, 8(SI)(AX*1)
 
-piece36:
+piece51:
 	TESTQ $0x00000008, R9
-	JEQ   piece37
+	JEQ   piece52
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  64(SP)(AX*1), CX
 	MOVQ  CX, (SI)(AX*1)
 
-piece37:
+piece52:
 	TESTQ $0x00000004, R9
-	JEQ   piece38
+	JEQ   piece53
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  64(SP)(AX*1), CX
 	MOVL  CX, (SI)(AX*1)
 
-piece38:
+piece53:
 	TESTQ $0x00000002, R9
-	JEQ   piece39
+	JEQ   piece54
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  64(SP)(AX*1), CX
 	MOVW  CX, (SI)(AX*1)
 
-piece39:
+piece54:
 	TESTQ $0x00000001, R9
-	JEQ   piece40
+	JEQ   piece55
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  64(SP)(AX*1), CL
 	MOVB  CL, (SI)(AX*1)
 
-piece40:
+piece55:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -3513,63 +4624,59 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y13, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y13, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y13, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y13, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y2
@@ -3585,31 +4692,35 @@ groupstream:
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (DI)
-	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y4
@@ -3625,7 +4736,7 @@ groupstream:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVNTPS     Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -3643,38 +4754,42 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
+	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
@@ -3694,38 +4809,42 @@ grouprare:
 	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
+	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -3743,7 +4862,7 @@ grouprare:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -3757,12 +4876,12 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -3781,21 +4900,21 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -3814,21 +4933,21 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+32(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -3847,21 +4966,21 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+32(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -3873,78 +4992,86 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	CMPQ         R9, $+9
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
+	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
 	CMPQ         R9, $+17
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
 	CMPQ         R9, $+25
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y7
-	VPAND        Y13, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VPAND        Y9, Y7, Y9
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS step+44(FP), Y10
 	VPADDD       Y10, Y9, Y9
 	VADDPS       Y9, Y7, Y10
 	VSUBPS       Y9, Y10, Y10
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y10, Y10
-	VMULPS       Y11, Y10, Y10
+	VMULPS       Y13, Y10, Y10
 	VCMPPS       $0x00, Y1, Y7, Y7
 
 grouptailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y4, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y4, Y9
@@ -3963,7 +5090,7 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y8, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y8, Y4
@@ -3981,7 +5108,7 @@ grouptailrarenarrow:
 	VPACKUSDW    Y10, Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8
 	VMOVUPS      Y8, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y7, Y5, Y5
 	VPACKSSWB    Y5, Y2, Y2
@@ -3991,82 +5118,68 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 groupmeetrare:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	MOVQ         R12, R10
-	SUBQ         BX, R13
-	ADDQ         R13, BX
-	ADDQ         R13, R8
-	MOVQ         R9, R12
-	SUBQ         R13, R13
-	ADDQ         $+32, R13
-	JMP          grouppieces
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y2
@@ -4082,31 +5195,35 @@ short2stream:
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (DI)
-	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y10, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y10, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y4
@@ -4122,7 +5239,390 @@ short2stream:
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVNTPS     Y4, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y4, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VPSLLD       $0x0f, Y6, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y6, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VPSLLD       $0x0f, Y8, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, (SI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x00, Y1, Y2, Y2
+	CMPQ         R9, $+9
+	JLT          longtailrarenarrow
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y3, Y3
+	CMPQ         R9, $+17
+	JLT          longtailrarenarrow
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          longtailrarenarrow
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y7, Y10
+	VSUBPS       Y9, Y10, Y10
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y10, Y10
+	VMULPS       Y13, Y10, Y10
+	VCMPPS       $0x00, Y1, Y7, Y7
+
+longtailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VPSLLD       $0x0f, Y4, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y4, Y9
+	VPADDD       Y0, Y9, Y9
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y9, Y1, Y4
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y0, Y9, Y9
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y9, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y4, Y1, Y8
+	VPSLLD       $0x0f, Y10, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y10, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y10, Y10, Y10
+	VBLENDVPS    Y10, Y4, Y1, Y10
+	VPSRLD       $0x10, Y8, Y8
+	VPSRLD       $0x10, Y10, Y10
+	VPACKUSDW    Y10, Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, 32(SP)
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y7, Y5, Y5
+	VPACKSSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, 64(SP)
+	JMP          longtailback
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y13, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y13, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y12, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y12, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y13, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y14, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y14, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y12, Y7, Y7
+	VPCMPEQD     Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y12, Y8, Y8
+	VPCMPEQD     Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -4142,38 +5642,42 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
+	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
@@ -4193,38 +5697,42 @@ short2rare:
 	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y12, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y10, Y6, Y6
+	VMULPS       Y12, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y12, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y8, Y8
-	VMULPS       Y10, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -4242,7 +5750,7 @@ short2rare:
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -4256,16 +5764,18 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y3, Y3
@@ -4273,21 +5783,23 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VPAND        Y13, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y5, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
@@ -4309,16 +5821,18 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y5, Y5
@@ -4326,21 +5840,23 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VPAND        Y13, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y6, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS step+44(FP), Y9
 	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y6, Y9
 	VSUBPS       Y8, Y9, Y9
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x00, Y2, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
@@ -4358,7 +5874,7 @@ lanerare:
 	VPACKUSDW    Y9, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(DI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -4372,16 +5888,18 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      160(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y3, Y3
@@ -4391,16 +5909,18 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      192(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VPAND        Y13, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y4, Y4
@@ -4410,16 +5930,18 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VPAND        Y13, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y6, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS step+44(FP), Y9
 	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y6, Y9
 	VSUBPS       Y8, Y9, Y9
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x00, Y2, Y6, Y6
@@ -4429,23 +5951,25 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      256(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y8
-	VPAND        Y13, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y8, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
 	VBROADCASTSS step+44(FP), Y11
 	VPADDD       Y11, Y10, Y10
 	VADDPS       Y10, Y8, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y11, Y11
 	VMULPS       Y1, Y11, Y11
 	VCMPPS       $0x00, Y2, Y8, Y8
 
 lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y5, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
@@ -4464,7 +5988,7 @@ lanetailrarenarrow:
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, (SP)
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y9, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y9, Y2
@@ -4482,7 +6006,7 @@ lanetailrarenarrow:
 	VPACKUSDW    Y11, Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
 	VMOVUPS      Y9, 32(SP)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y8, Y6, Y6
 	VPACKSSWB    Y6, Y3, Y3
@@ -4493,11 +6017,11 @@ lanetailrarenarrow:
 
 // func FakeQuantizeFpBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
-TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $656-80
+TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $400-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
-	// per group: Y11 scale
-	// loaded at each use: least, step, recip, 0x7fff, 0x7fc00000
+	// per call: Y15 most, Y14 0x80000000
+	// per group: Y13 scale, Y12 recip
+	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x7f800000, 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -4505,15 +6029,19 @@ TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $656-80
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
 	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -4525,7 +6053,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	SUBQ         R10, R9
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
@@ -4534,63 +6063,59 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y13, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y13, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y13, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y13, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y2
@@ -4606,31 +6131,35 @@ grouploop:
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y4
@@ -4671,8 +6200,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	MOVQ R10, R12
@@ -4681,137 +6210,141 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y10, 400(SP)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
+	VMOVAPS      Y12, Y0
+	VPMOVZXWD    (DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y13, Y1, Y2
+	VFMSUB231PS  Y12, Y2, Y1
+	VFNMADD231PS Y13, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y10, 432(SP)
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
+	VMOVAPS      Y12, Y1
+	VPMOVZXWD    16(DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y13, Y3, Y4
+	VFMSUB231PS  Y12, Y4, Y3
+	VFNMADD231PS Y13, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y10, 464(SP)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
+	VMOVAPS      Y12, Y3
+	VPMOVZXWD    32(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y13, Y5, Y6
+	VFMSUB231PS  Y12, Y6, Y5
+	VFNMADD231PS Y13, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y10, 496(SP)
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
+	VMOVAPS      Y12, Y5
+	VPMOVZXWD    48(DX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMULPS       Y13, Y7, Y8
+	VFMSUB231PS  Y12, Y8, Y7
+	VFNMADD231PS Y13, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMOVUPS      400(SP), Y1
-	VMULPS       Y1, Y7, Y7
-	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
-	VADDPS       Y6, Y1, Y8
-	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y2, Y2
-	VPOR         Y2, Y8, Y8
-	VMOVUPS      432(SP), Y2
-	VMULPS       Y2, Y8, Y8
-	VPCMPEQD     Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VPMINUD      Y15, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y9, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y9, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y14, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y0, Y11, Y11
+	VPCMPEQD     Y7, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+44(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMOVUPS      464(SP), Y3
-	VMULPS       Y3, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y7, Y7
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y7, Y7
+	VADDPS       Y7, Y2, Y10
+	VSUBPS       Y7, Y10, Y10
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y1, Y10, Y10
 	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y11, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y11, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSLLD       $0x0f, Y10, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y10, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y1, Y1
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y6, Y0
+	VPMINUD      Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y1, Y4
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y4, Y4
+	VADDPS       Y4, Y1, Y7
+	VSUBPS       Y4, Y7, Y7
+	VPAND        Y14, Y6, Y6
+	VPOR         Y6, Y7, Y7
+	VMULPS       Y3, Y7, Y7
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y8, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y6, Y6
-	VBROADCASTSS step+44(FP), Y8
-	VPADDD       Y8, Y6, Y6
-	VADDPS       Y6, Y3, Y8
-	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y4, Y4
-	VPOR         Y4, Y8, Y8
-	VMOVUPS      496(SP), Y4
-	VMULPS       Y4, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y4, Y4
+	VADDPS       Y4, Y3, Y6
+	VSUBPS       Y4, Y6, Y6
+	VPAND        Y14, Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VMULPS       Y5, Y6, Y6
 	VPCMPEQD     Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y8, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, 32(DI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y9, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(SI)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
@@ -4819,18 +6352,6 @@ groupmeet3:
 	ADDQ         $+4, SI
 	ADDQ         $+64, DX
 	SUBQ         $+32, R9
-	CMPQ         R10, $+1
-	JLT          groupmet
-	CMPQ         R9, $+32
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
 	CMPQ         R9, $+32
@@ -4862,7 +6383,8 @@ grouppieces:
 	MOVQ R10, R9
 
 grouppiece:
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y12
 	XORL         AX, AX
 	MOVQ         AX, 80(SP)
 	MOVQ         AX, 88(SP)
@@ -4927,95 +6449,95 @@ piece4:
 piece5:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y13, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y13, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y13, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y13, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y5, Y5
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y6, Y6
 	VBROADCASTSS step+44(FP), Y9
 	VPADDD       Y9, Y6, Y6
 	VADDPS       Y6, Y2, Y9
 	VSUBPS       Y6, Y9, Y9
-	VPAND        Y12, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y9, Y9
-	VMULPS       Y11, Y9, Y9
+	VMULPS       Y13, Y9, Y9
 	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y6, Y6
 	VBROADCASTSS step+44(FP), Y10
 	VPADDD       Y10, Y6, Y6
 	VADDPS       Y6, Y3, Y10
 	VSUBPS       Y6, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y10, Y10
-	VMULPS       Y11, Y10, Y10
+	VMULPS       Y13, Y10, Y10
 	VPCMPEQD     Y0, Y3, Y3
 
 grouptailnarrow:
@@ -5156,75 +6678,75 @@ groupdone:
 	VZEROUPPER
 	RET
 
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+longs:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPSUBD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VFNMADD231PS Y13, Y12, Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y11
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
 
-short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
+longloop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y2
@@ -5240,31 +6762,459 @@ short2loop:
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y10, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y10, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VPCMPEQD     Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece16:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y13, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	CMPQ         R9, $+9
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y14, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y6, Y6
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y6, Y6
+	VADDPS       Y6, Y2, Y9
+	VSUBPS       Y6, Y9, Y9
+	VPAND        Y14, Y3, Y3
+	VPOR         Y3, Y9, Y9
+	VMULPS       Y13, Y9, Y9
+	VPCMPEQD     Y0, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y6, Y6
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y6, Y6
+	VADDPS       Y6, Y3, Y10
+	VSUBPS       Y6, Y10, Y10
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y13, Y10, Y10
+	VPCMPEQD     Y0, Y3, Y3
+
+longtailnarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y9, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y9, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y10, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y10, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 67(SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece21:
+	MOVQ  64(SP), AX
+	BZHIQ R9, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R9, $+9
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R9, $+17
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R9, $+25
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged22:
+	LEAQ (DI)(R9*2), DI
+	MOVQ R9, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y13, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y13, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y12, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y12, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y13, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y14, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y14, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y12, Y7, Y7
+	VPCMPEQD     Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y4
@@ -5348,29 +7298,33 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y1, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
 	VBROADCASTSS step+44(FP), Y11
 	VPADDD       Y11, Y10, Y10
 	VADDPS       Y10, Y1, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VPCMPEQD     Y0, Y1, Y1
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
 	VBROADCASTSS step+44(FP), Y10
 	VPADDD       Y10, Y3, Y3
 	VADDPS       Y3, Y2, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VPCMPEQD     Y0, Y2, Y2
@@ -5388,29 +7342,33 @@ laneloop:
 	VPACKUSDW    Y4, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (DI)
-	VPAND        Y14, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y6, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y6, Y6
+	VPAND        Y14, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VPCMPEQD     Y0, Y3, Y3
-	VPAND        Y14, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y8, Y0
 	VPMINUD      Y15, Y0, Y4
-	VPAND        Y13, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y8, Y8
+	VPAND        Y14, Y8, Y8
 	VPOR         Y8, Y7, Y7
 	VMULPS       Y9, Y7, Y7
 	VPCMPEQD     Y0, Y4, Y4
@@ -5460,7 +7418,7 @@ lanetail:
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece12
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -5473,9 +7431,9 @@ lanetail:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece12:
+piece23:
 	TESTQ $0x00000008, R9
-	JEQ   piece13
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -5484,34 +7442,34 @@ piece12:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece13:
+piece24:
 	TESTQ $0x00000004, R9
-	JEQ   piece14
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece14:
+piece25:
 	TESTQ $0x00000002, R9
-	JEQ   piece15
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece15:
+piece26:
 	TESTQ $0x00000001, R9
-	JEQ   piece16
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
 	MOVW  CX, 80(SP)(AX*1)
 
-piece16:
+piece27:
 	XORL  AX, AX
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
@@ -5530,7 +7488,7 @@ piece16:
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece17
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -5551,9 +7509,9 @@ piece16:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 200(SP)(AX*1)
 
-piece17:
+piece28:
 	TESTQ $0x00000008, R9
-	JEQ   piece18
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -5566,9 +7524,9 @@ piece17:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece29:
 	TESTQ $0x00000004, R9
-	JEQ   piece19
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -5577,25 +7535,25 @@ piece18:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece19:
+piece30:
 	TESTQ $0x00000002, R9
-	JEQ   piece20
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
 
-piece20:
+piece31:
 	TESTQ $0x00000001, R9
-	JEQ   piece21
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 144(SP)(AX*1)
 
-piece21:
+piece32:
 	XORL  AX, AX
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
@@ -5614,7 +7572,7 @@ piece21:
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece22
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -5635,9 +7593,9 @@ piece21:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 328(SP)(AX*1)
 
-piece22:
+piece33:
 	TESTQ $0x00000008, R9
-	JEQ   piece23
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -5650,9 +7608,9 @@ piece22:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece23:
+piece34:
 	TESTQ $0x00000004, R9
-	JEQ   piece24
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -5661,25 +7619,25 @@ piece23:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece24:
+piece35:
 	TESTQ $0x00000002, R9
-	JEQ   piece25
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 272(SP)(AX*1)
 
-piece25:
+piece36:
 	TESTQ $0x00000001, R9
-	JEQ   piece26
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 272(SP)(AX*1)
 
-piece26:
+piece37:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      272(SP), Y1
@@ -5714,61 +7672,69 @@ piece26:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y1, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
 	VBROADCASTSS step+44(FP), Y11
 	VPADDD       Y11, Y10, Y10
 	VADDPS       Y10, Y1, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y11, Y11
 	VMULPS       Y3, Y11, Y11
 	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
 	VBROADCASTSS step+44(FP), Y10
 	VPADDD       Y10, Y3, Y3
 	VADDPS       Y3, Y2, Y10
 	VSUBPS       Y3, Y10, Y10
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y10, Y10
 	VMULPS       Y5, Y10, Y10
 	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y6, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y6, Y6
+	VPAND        Y14, Y6, Y6
 	VPOR         Y6, Y5, Y5
 	VMULPS       Y7, Y5, Y5
 	VPCMPEQD     Y0, Y3, Y3
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y8, Y0
 	VPMINUD      Y15, Y0, Y4
-	VPAND        Y13, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y8, Y8
+	VPAND        Y14, Y8, Y8
 	VPOR         Y8, Y7, Y7
 	VMULPS       Y9, Y7, Y7
 	VPCMPEQD     Y0, Y4, Y4
@@ -5813,7 +7779,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece27
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -5826,9 +7792,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece27:
+piece38:
 	TESTQ $0x00000008, R9
-	JEQ   piece28
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -5837,51 +7803,51 @@ piece27:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece28:
+piece39:
 	TESTQ $0x00000004, R9
-	JEQ   piece29
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece29:
+piece40:
 	TESTQ $0x00000002, R9
-	JEQ   piece30
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece30:
+piece41:
 	TESTQ $0x00000001, R9
-	JEQ   piece31
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece31:
+piece42:
 	MOVQ  64(SP), AX
 	BZHIQ R9, AX, AX
 	MOVB  AL, (SI)
 	CMPQ  R9, $+9
-	JLT   staged32
+	JLT   staged43
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
 	CMPQ  R9, $+17
-	JLT   staged32
+	JLT   staged43
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
 	CMPQ  R9, $+25
-	JLT   staged32
+	JLT   staged43
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 
-staged32:
+staged43:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -5898,63 +7864,59 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y13, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y13, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y13, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y13, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y2
@@ -5970,31 +7932,35 @@ groupstream:
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (DI)
-	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y4
@@ -6029,38 +7995,42 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
+	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
@@ -6080,38 +8050,42 @@ grouprare:
 	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
+	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -6144,12 +8118,12 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -6168,21 +8142,21 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -6201,21 +8175,21 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+32(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -6234,21 +8208,21 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+20(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+32(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -6260,78 +8234,86 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	CMPQ         R9, $+9
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
+	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
 	CMPQ         R9, $+17
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
 	CMPQ         R9, $+25
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y7
-	VPAND        Y13, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VPAND        Y9, Y7, Y9
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS step+44(FP), Y10
 	VPADDD       Y10, Y9, Y9
 	VADDPS       Y9, Y7, Y10
 	VSUBPS       Y9, Y10, Y10
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y10, Y10
-	VMULPS       Y11, Y10, Y10
+	VMULPS       Y13, Y10, Y10
 	VCMPPS       $0x00, Y1, Y7, Y7
 
 grouptailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y4, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y4, Y9
@@ -6350,7 +8332,7 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y8, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y8, Y4
@@ -6379,82 +8361,68 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 groupmeetrare:
-	VBROADCASTSS most+48(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	MOVQ         R12, R10
-	SUBQ         BX, R13
-	ADDQ         R13, BX
-	ADDQ         R13, R8
-	MOVQ         R9, R12
-	SUBQ         R13, R13
-	ADDQ         $+32, R13
-	JMP          grouppieces
+	MOVQ R12, R10
+	SUBQ BX, R13
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y12, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y12, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMADD231PS  Y12, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMADD231PS  Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y5, Y5
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y1
-	VPAND        Y13, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y1, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y8, Y8
-	VMULPS       Y11, Y8, Y8
+	VMULPS       Y13, Y8, Y8
 	VPCMPEQD     Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y2
@@ -6470,31 +8438,421 @@ short2stream:
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (DI)
-	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
 	VPMINUD      Y15, Y0, Y2
-	VPAND        Y13, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y2, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VPOR         Y3, Y7, Y7
-	VMULPS       Y10, Y7, Y7
+	VMULPS       Y13, Y7, Y7
 	VPCMPEQD     Y0, Y2, Y2
-	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
 	VPMINUD      Y15, Y0, Y3
-	VPAND        Y13, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y6, Y6
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y6, Y6
 	VADDPS       Y6, Y3, Y8
 	VSUBPS       Y6, Y8, Y8
-	VPAND        Y12, Y4, Y4
+	VPAND        Y14, Y4, Y4
 	VPOR         Y4, Y8, Y8
-	VMULPS       Y10, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VPCMPEQD     Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VPSLLD       $0x0f, Y4, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y4, Y5
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y5, Y1, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y5, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y4, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VPSLLD       $0x0f, Y6, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y6, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y7, Y1, Y6
+	VPSLLD       $0x0f, Y8, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VPADDD       Y0, Y7, Y7
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(SI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x00, Y1, Y2, Y2
+	CMPQ         R9, $+9
+	JLT          longtailrarenarrow
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x00, Y1, Y3, Y3
+	CMPQ         R9, $+17
+	JLT          longtailrarenarrow
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y7, Y7
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y8
+	VSUBPS       Y7, Y8, Y8
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VCMPPS       $0x00, Y1, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          longtailrarenarrow
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VMINPS       Y1, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y9, Y9
+	VADDPS       Y9, Y7, Y10
+	VSUBPS       Y9, Y10, Y10
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y10, Y10
+	VMULPS       Y13, Y10, Y10
+	VCMPPS       $0x00, Y1, Y7, Y7
+
+longtailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VPSLLD       $0x0f, Y4, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y4, Y9
+	VPADDD       Y0, Y9, Y9
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y9, Y1, Y4
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y0, Y9, Y9
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y9, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y8, Y8, Y8
+	VBLENDVPS    Y8, Y4, Y1, Y8
+	VPSLLD       $0x0f, Y10, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y10, Y4
+	VPADDD       Y0, Y4, Y4
+	VCMPPS       $0x07, Y10, Y10, Y10
+	VBLENDVPS    Y10, Y4, Y1, Y10
+	VPSRLD       $0x10, Y8, Y8
+	VPSRLD       $0x10, Y10, Y10
+	VPACKUSDW    Y10, Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, 32(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, 67(SP)
+	JMP          longtailback
+
+short2stream:
+	PREFETCHNTA  (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y13, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y13, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y12, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y12, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y13, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y14, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y13, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y14, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y12, Y7, Y7
+	VPCMPEQD     Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPAND        Y0, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y14, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VPCMPEQD     Y0, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y7, Y4
@@ -6531,38 +8889,42 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VPAND        Y13, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y13, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VPAND        Y13, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y11, Y6, Y6
+	VMULPS       Y13, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
@@ -6582,38 +8944,42 @@ short2rare:
 	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y12, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VPAND        Y13, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y10, Y6, Y6
+	VMULPS       Y12, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y10, Y0, Y0
-	VPAND        Y14, Y0, Y1
+	VDIVPS       Y12, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VPAND        Y13, Y5, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y8, Y8
-	VMULPS       Y10, Y8, Y8
+	VMULPS       Y12, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y6, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y6, Y7
@@ -6646,16 +9012,18 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y3, Y3
@@ -6663,21 +9031,23 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VPAND        Y13, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y5, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
@@ -6699,16 +9069,18 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y5
-	VPAND        Y13, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y5, Y5
@@ -6716,21 +9088,23 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VPAND        Y13, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y6, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS step+44(FP), Y9
 	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y6, Y9
 	VSUBPS       Y8, Y9, Y9
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x00, Y2, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
@@ -6763,16 +9137,18 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      144(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VPAND        Y13, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y3, Y3
@@ -6782,16 +9158,18 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      176(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VPAND        Y13, Y4, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y4, Y4
@@ -6801,16 +9179,18 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      208(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VPAND        Y13, Y6, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y6, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS step+44(FP), Y9
 	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y6, Y9
 	VSUBPS       Y8, Y9, Y9
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x00, Y2, Y6, Y6
@@ -6820,23 +9200,25 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      240(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VMINPS       Y2, Y15, Y8
-	VPAND        Y13, Y8, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y8, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
 	VBROADCASTSS step+44(FP), Y11
 	VPADDD       Y11, Y10, Y10
 	VADDPS       Y10, Y8, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y12, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VPOR         Y0, Y11, Y11
 	VMULPS       Y1, Y11, Y11
 	VCMPPS       $0x00, Y2, Y8, Y8
 
 lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y5, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
@@ -6855,7 +9237,7 @@ lanetailrarenarrow:
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, (SP)
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPSLLD       $0x0f, Y9, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y9, Y2
@@ -6887,21 +9269,24 @@ DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+4(SB)/4, $0x7f800000
 DATA constantsAVX2<>+8(SB)/4, $0x80000000
 DATA constantsAVX2<>+12(SB)/4, $0x00007fff
-DATA constantsAVX2<>+16(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+20(SB)/4, $0x00000000
-DATA constantsAVX2<>+24(SB)/4, $0x00000001
-DATA constantsAVX2<>+28(SB)/4, $0x00000002
-DATA constantsAVX2<>+32(SB)/4, $0x00000003
-DATA constantsAVX2<>+36(SB)/4, $0x00000004
-DATA constantsAVX2<>+40(SB)/4, $0x00000005
-DATA constantsAVX2<>+44(SB)/4, $0x00000006
-DATA constantsAVX2<>+48(SB)/4, $0x00000007
-DATA constantsAVX2<>+52(SB)/4, $0x00000000
-DATA constantsAVX2<>+56(SB)/4, $0x00000004
-DATA constantsAVX2<>+60(SB)/4, $0x00000001
-DATA constantsAVX2<>+64(SB)/4, $0x00000005
-DATA constantsAVX2<>+68(SB)/4, $0x00000002
-DATA constantsAVX2<>+72(SB)/4, $0x00000006
-DATA constantsAVX2<>+76(SB)/4, $0x00000003
-DATA constantsAVX2<>+80(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $84
+DATA constantsAVX2<>+16(SB)/4, $0x00000001
+DATA constantsAVX2<>+20(SB)/4, $0x3f800000
+DATA constantsAVX2<>+24(SB)/4, $0x34800000
+DATA constantsAVX2<>+28(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+32(SB)/4, $0x00000000
+DATA constantsAVX2<>+36(SB)/4, $0x00000001
+DATA constantsAVX2<>+40(SB)/4, $0x00000002
+DATA constantsAVX2<>+44(SB)/4, $0x00000003
+DATA constantsAVX2<>+48(SB)/4, $0x00000004
+DATA constantsAVX2<>+52(SB)/4, $0x00000005
+DATA constantsAVX2<>+56(SB)/4, $0x00000006
+DATA constantsAVX2<>+60(SB)/4, $0x00000007
+DATA constantsAVX2<>+64(SB)/4, $0x00000000
+DATA constantsAVX2<>+68(SB)/4, $0x00000004
+DATA constantsAVX2<>+72(SB)/4, $0x00000001
+DATA constantsAVX2<>+76(SB)/4, $0x00000005
+DATA constantsAVX2<>+80(SB)/4, $0x00000002
+DATA constantsAVX2<>+84(SB)/4, $0x00000006
+DATA constantsAVX2<>+88(SB)/4, $0x00000003
+DATA constantsAVX2<>+92(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96

@@ -10,6 +10,7 @@ TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $200-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 0x10000, V8 0x7fff
 	// per group: V7 scale, V6 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -35,6 +36,12 @@ TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $200-72
 	MOVD length+56(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -424,6 +431,235 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R2), [V7.S4]
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V6.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V7.S4, V6.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e26dc45 // fmul v5.4s, v2.4s, v6.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
+	VFMLA V6.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
+	VFMLA V6.S4, V0.S4, V1.S4
+	FMOVQ 16(R1), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
+	VFMLA V6.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e25dc03 // fmul v3.4s, v0.4s, v5.4s
+	VFMLA V6.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4eb0d400 // fsub v0.4s, v0.4s, v16.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMIN V13.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4eb0d442 // fsub v2.4s, v2.4s, v16.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	VCMTST V9.S4, V0.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	VCMTST V9.S4, V2.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e704040 // addhn2 v0.8h, v2.4s, v16.4s
+	FMOVQ F0, (R0)
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V3.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	VCMTST V9.S4, V0.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
+	FMOVQ F0, 16(R0)
+longback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
+	VFMLA V6.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
+	VFMLA V6.S4, V0.S4, V1.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
+	VFMLA V6.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e25dc03 // fmul v3.4s, v0.4s, v5.4s
+	VFMLA V6.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4eb0d400 // fsub v0.4s, v0.4s, v16.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	CMP $5, R4
+	BLT longtailnarrow
+	VAND V12.B16, V1.B16, V2.B16
+	VUMIN V13.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4eb0d442 // fsub v2.4s, v2.4s, v16.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	CMP $9, R4
+	BLT longtailnarrow
+	VAND V12.B16, V4.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	WORD $0x4eb0d421 // fsub v1.4s, v1.4s, v16.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	CMP $13, R4
+	BLT longtailnarrow
+	VAND V12.B16, V3.B16, V4.B16
+	VUMIN V13.S4, V4.S4, V4.S4
+	VAND V11.B16, V4.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4eb0d484 // fsub v4.4s, v4.4s, v16.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V4.B16, V4.B16
+	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
+longtailnarrow:
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V2.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
+	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
+	WORD $0x4e704040 // addhn2 v0.8h, v2.4s, v16.4s
+	FMOVQ F0, 16(RSP)
+	VCMTST V9.S4, V1.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V4.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
+	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
+	FMOVQ F1, 32(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	ADD R4<<1, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -534,22 +770,22 @@ lanetail:
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
+piece17:
+	TBZ $2, R4, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
+piece18:
+	TBZ $1, R4, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
+piece19:
+	TBZ $0, R4, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -557,24 +793,24 @@ piece12:
 	FMOVQ F31, 128(RSP)
 	MOVD R2, R16
 	ADD $80, RSP, R17
-	TBZ $3, R4, piece13
+	TBZ $3, R4, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
+piece21:
+	TBZ $2, R4, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
+piece22:
+	TBZ $1, R4, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
+piece23:
+	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece16:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -582,24 +818,24 @@ piece16:
 	FMOVQ F31, 192(RSP)
 	MOVD R3, R16
 	ADD $144, RSP, R17
-	TBZ $3, R4, piece17
+	TBZ $3, R4, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
+piece25:
+	TBZ $2, R4, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
+piece26:
+	TBZ $1, R4, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
+piece27:
+	TBZ $0, R4, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece28:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 144(RSP), F2
@@ -700,22 +936,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R4, piece21
+	TBZ $3, R4, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
+piece29:
+	TBZ $2, R4, piece30
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
+piece30:
+	TBZ $1, R4, piece31
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
+piece31:
+	TBZ $0, R4, piece32
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece24:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -1024,6 +1260,165 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V3.B16
+	VCMTST V9.S4, V3.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VCMTST V9.S4, V4.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	WORD $0x0e624063 // addhn v3.4h, v3.4s, v2.4s
+	WORD $0x4e614083 // addhn2 v3.8h, v4.4s, v1.4s
+	FMOVQ F3, (R0)
+	FMOVQ 16(R1), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	VAND V12.B16, V2.B16, V3.B16
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V4.B16
+	VCMTST V9.S4, V4.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	B longback
+longtailrare:
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e27fc63 // fdiv v3.4s, v3.4s, v7.4s
+	VAND V12.B16, V3.B16, V4.B16
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	VAND V11.B16, V4.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4eb0d484 // fsub v4.4s, v4.4s, v16.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V4.B16, V4.B16
+	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V0.B16, V3.B16
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V3.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	WORD $0x4eb0d463 // fsub v3.4s, v3.4s, v16.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+longtailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V16.B16
+	VCMTST V9.S4, V16.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x4e21e431 // fcmeq v17.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V17.B16
+	VCMTST V9.S4, V17.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	WORD $0x0e624210 // addhn v16.4h, v16.4s, v2.4s
+	WORD $0x4e614230 // addhn2 v16.8h, v17.4s, v1.4s
+	FMOVQ F16, 16(RSP)
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V4.B16
+	VCMTST V9.S4, V4.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1198,6 +1593,7 @@ TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 0x10000, V8 0x7fff
 	// per group: V7 scale, V6 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 22
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -1224,6 +1620,12 @@ TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $216-80
 	MOVD length+64(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -1661,6 +2063,273 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V6.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V7.S4, V6.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e26dc45 // fmul v5.4s, v2.4s, v6.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
+	VFMLA V6.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
+	VFMLA V6.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
+	VFMLA V6.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e25dc03 // fmul v3.4s, v0.4s, v5.4s
+	VFMLA V6.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V16.S4
+	VAND V11.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	VCMEQ V0.S4, V16.S4, V16.S4
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d453 // fadd v19.4s, v2.4s, v17.4s
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VCMTST V9.S4, V18.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V19.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
+	WORD $0x4e614272 // addhn2 v18.8h, v19.4s, v1.4s
+	FMOVQ F18, (R0)
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d432 // fadd v18.4s, v1.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d493 // fadd v19.4s, v4.4s, v17.4s
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
+	VCMEQ V0.S4, V4.S4, V4.S4
+	VCMTST V9.S4, V18.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V19.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
+	WORD $0x4e634272 // addhn2 v18.8h, v19.4s, v3.4s
+	FMOVQ F18, 16(R0)
+	VUZP1 V2.H8, V16.H8, V16.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V16.B16, V16.B16
+	VUSHR $7, V16.B16, V16.B16
+	FMOVQ F16, (R1)
+longback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
+	VFMLA V6.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
+	VFMLA V6.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
+	VFMLA V6.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e25dc03 // fmul v3.4s, v0.4s, v5.4s
+	VFMLA V6.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V16.S4
+	VAND V11.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	VCMEQ V0.S4, V16.S4, V16.S4
+	CMP $5, R5
+	BLT longtailnarrow
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d453 // fadd v19.4s, v2.4s, v17.4s
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
+	CMP $9, R5
+	BLT longtailnarrow
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d434 // fadd v20.4s, v1.4s, v17.4s
+	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V20.B16, V20.B16
+	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
+	VCMEQ V0.S4, V1.S4, V1.S4
+	CMP $13, R5
+	BLT longtailnarrow
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d495 // fadd v21.4s, v4.4s, v17.4s
+	WORD $0x4eb1d6b5 // fsub v21.4s, v21.4s, v17.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V21.B16, V21.B16
+	WORD $0x6e27deb5 // fmul v21.4s, v21.4s, v7.4s
+	VCMEQ V0.S4, V4.S4, V4.S4
+longtailnarrow:
+	VCMTST V9.S4, V18.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V19.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
+	WORD $0x4e634272 // addhn2 v18.8h, v19.4s, v3.4s
+	FMOVQ F18, 16(RSP)
+	VCMTST V9.S4, V20.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V21.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e604294 // addhn v20.4h, v20.4s, v0.4s
+	WORD $0x4e6342b4 // addhn2 v20.8h, v21.4s, v3.4s
+	FMOVQ F20, 32(RSP)
+	VUZP1 V2.H8, V16.H8, V16.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V16.B16, V16.B16
+	VUSHR $7, V16.B16, V16.B16
+	FMOVQ F16, 48(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R5, piece21
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece21:
+	TBZ $2, R5, piece22
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece24:
+	ADD R5<<1, R0, R0
+	ADD R5, R1, R1
+	ADD R5<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -1781,22 +2450,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
+	TBZ $3, R5, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
+piece25:
+	TBZ $2, R5, piece26
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R5, piece15
+piece26:
+	TBZ $1, R5, piece27
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R5, piece16
+piece27:
+	TBZ $0, R5, piece28
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece16:
+piece28:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -1804,24 +2473,24 @@ piece16:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R5, piece17
+	TBZ $3, R5, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
+piece29:
+	TBZ $2, R5, piece30
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
+piece30:
+	TBZ $1, R5, piece31
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
+piece31:
+	TBZ $0, R5, piece32
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece32:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -1829,24 +2498,24 @@ piece20:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R5, piece21
+	TBZ $3, R5, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
+piece33:
+	TBZ $2, R5, piece34
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
+piece34:
+	TBZ $1, R5, piece35
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
+piece35:
+	TBZ $0, R5, piece36
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece24:
+piece36:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 160(RSP), F2
@@ -1956,40 +2625,40 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece25
+	TBZ $3, R5, piece37
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
+piece37:
+	TBZ $2, R5, piece38
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R5, piece27
+piece38:
+	TBZ $1, R5, piece39
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R5, piece28
+piece39:
+	TBZ $0, R5, piece40
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece28:
+piece40:
 	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece29
+	TBZ $3, R5, piece41
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R5, piece30
+piece41:
+	TBZ $2, R5, piece42
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R5, piece31
+piece42:
+	TBZ $1, R5, piece43
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R5, piece32
+piece43:
+	TBZ $0, R5, piece44
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece32:
+piece44:
 laneend:
 	RET
 grouprare:
@@ -2316,6 +2985,183 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d451 // fadd v17.4s, v2.4s, v4.4s
+	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V16.B16
+	VCMTST V9.S4, V16.S4, V17.S4
+	VSUB V17.S4, V8.S4, V17.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e714201 // addhn2 v1.8h, v16.4s, v17.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
+	VAND V12.B16, V4.B16, V16.B16
+	WORD $0x4eadf611 // fmin v17.4s, v16.4s, v13.4s
+	VAND V11.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
+	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf490 // fmin v16.4s, v4.4s, v13.4s
+	VAND V11.B16, V16.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
+	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V20.B16, V20.B16
+	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
+	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
+	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x4e34e692 // fcmeq v18.4s, v20.4s, v20.4s
+	VBSL V0.B16, V20.B16, V18.B16
+	VCMTST V9.S4, V18.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e604241 // addhn2 v1.8h, v18.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V16.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	B longback
+longtailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d451 // fadd v17.4s, v2.4s, v4.4s
+	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf492 // fmin v18.4s, v4.4s, v13.4s
+	VAND V11.B16, V18.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V14.S4, V19.S4, V19.S4
+	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V20.B16, V20.B16
+	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
+	WORD $0x4e24e652 // fcmeq v18.4s, v18.4s, v4.4s
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
+	VAND V11.B16, V4.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V14.S4, V19.S4, V19.S4
+	WORD $0x4e33d495 // fadd v21.4s, v4.4s, v19.4s
+	WORD $0x4eb3d6b5 // fsub v21.4s, v21.4s, v19.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V21.B16, V21.B16
+	WORD $0x6e27deb5 // fmul v21.4s, v21.4s, v7.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+longtailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
+	WORD $0x4e31e633 // fcmeq v19.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V19.B16
+	VCMTST V9.S4, V19.S4, V17.S4
+	VSUB V17.S4, V8.S4, V17.S4
+	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
+	WORD $0x4e714261 // addhn2 v1.8h, v19.4s, v17.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
+	VBSL V0.B16, V20.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
+	WORD $0x4e35e6b1 // fcmeq v17.4s, v21.4s, v21.4s
+	VBSL V0.B16, V21.B16, V17.B16
+	VCMTST V9.S4, V17.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
+	WORD $0x4e604221 // addhn2 v1.8h, v17.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, 48(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2508,6 +3354,7 @@ TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 0x10000, V8 0x7fff, V7 table
 	// per group: V6 scale, V5 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 23
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -2535,6 +3382,12 @@ TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $216-80
 	MOVD length+64(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -2984,6 +3837,282 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V6.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V5.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V6.S4, V5.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e25dc44 // fmul v4.4s, v2.4s, v5.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e24dc22 // fmul v2.4s, v1.4s, v4.4s
+	VFMLA V5.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e24dc01 // fmul v1.4s, v0.4s, v4.4s
+	VFMLA V5.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e24dc70 // fmul v16.4s, v3.4s, v4.4s
+	VFMLA V5.S4, V3.S4, V16.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e24dc03 // fmul v3.4s, v0.4s, v4.4s
+	VFMLA V5.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f611 // fmax v17.4s, v16.4s, v3.4s
+	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V17.S4
+	VAND V11.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V19.B16, V19.B16
+	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
+	VCMEQ V0.S4, V17.S4, V17.S4
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d454 // fadd v20.4s, v2.4s, v18.4s
+	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VCMTST V9.S4, V19.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V20.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
+	WORD $0x4e614293 // addhn2 v19.8h, v20.4s, v1.4s
+	FMOVQ F19, (R0)
+	VAND V12.B16, V16.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d433 // fadd v19.4s, v1.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V10.B16, V16.B16, V16.B16
+	VORR V16.B16, V19.B16, V19.B16
+	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V16.S4
+	VAND V11.B16, V16.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
+	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
+	VCMEQ V0.S4, V16.S4, V16.S4
+	VCMTST V9.S4, V19.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V20.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
+	WORD $0x4e634293 // addhn2 v19.8h, v20.4s, v3.4s
+	FMOVQ F19, 16(R0)
+	VUZP1 V2.H8, V17.H8, V17.H8
+	VUZP1 V16.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V17.B16, V17.B16
+	VAND V7.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	WORD $0x7d000031 // str h17, [x1]
+longback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R5, piece12
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece12:
+	TBZ $1, R5, piece13
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece13:
+	TBZ $0, R5, piece14
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece14:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e24dc22 // fmul v2.4s, v1.4s, v4.4s
+	VFMLA V5.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e24dc01 // fmul v1.4s, v0.4s, v4.4s
+	VFMLA V5.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e24dc70 // fmul v16.4s, v3.4s, v4.4s
+	VFMLA V5.S4, V3.S4, V16.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e24dc03 // fmul v3.4s, v0.4s, v4.4s
+	VFMLA V5.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f611 // fmax v17.4s, v16.4s, v3.4s
+	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V17.S4
+	VAND V11.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V19.B16, V19.B16
+	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
+	VCMEQ V0.S4, V17.S4, V17.S4
+	CMP $5, R5
+	BLT longtailnarrow
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d454 // fadd v20.4s, v2.4s, v18.4s
+	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
+	CMP $9, R5
+	BLT longtailnarrow
+	VAND V12.B16, V16.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d435 // fadd v21.4s, v1.4s, v18.4s
+	WORD $0x4eb2d6b5 // fsub v21.4s, v21.4s, v18.4s
+	VAND V10.B16, V16.B16, V16.B16
+	VORR V16.B16, V21.B16, V21.B16
+	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
+	VCMEQ V0.S4, V1.S4, V1.S4
+	CMP $13, R5
+	BLT longtailnarrow
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V16.S4
+	VAND V11.B16, V16.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d616 // fadd v22.4s, v16.4s, v18.4s
+	WORD $0x4eb2d6d6 // fsub v22.4s, v22.4s, v18.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V22.B16, V22.B16
+	WORD $0x6e26ded6 // fmul v22.4s, v22.4s, v6.4s
+	VCMEQ V0.S4, V16.S4, V16.S4
+longtailnarrow:
+	VCMTST V9.S4, V19.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V20.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
+	WORD $0x4e634293 // addhn2 v19.8h, v20.4s, v3.4s
+	FMOVQ F19, 16(RSP)
+	VCMTST V9.S4, V21.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V22.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e6042b5 // addhn v21.4h, v21.4s, v0.4s
+	WORD $0x4e6342d5 // addhn2 v21.8h, v22.4s, v3.4s
+	FMOVQ F21, 32(RSP)
+	VUZP1 V2.H8, V17.H8, V17.H8
+	VUZP1 V16.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V17.B16, V17.B16
+	VAND V7.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	WORD $0x7d0063f1 // str h17, [sp, #48]
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R5, piece16
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece16:
+	TBZ $1, R5, piece17
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece17:
+	TBZ $0, R5, piece18
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece18:
+	MOVD $0, R17
+	ADD R5, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVHU 48(RSP), R19
+	AND R16, R19, R19
+	MOVH R19, 48(RSP)
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	ADD $7, R5, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece19
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece19:
+	TBZ $0, R20, piece20
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece20:
+	ADD R5<<1, R0, R0
+	ADD R5>>3, R1, R1
+	ADD R5<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -3107,22 +4236,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece11
+	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R5, piece12
+piece21:
+	TBZ $2, R5, piece22
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R5, piece13
+piece22:
+	TBZ $1, R5, piece23
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R5, piece14
+piece23:
+	TBZ $0, R5, piece24
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece14:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -3130,24 +4259,24 @@ piece14:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R5, piece15
+	TBZ $3, R5, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R5, piece16
+piece25:
+	TBZ $2, R5, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R5, piece17
+piece26:
+	TBZ $1, R5, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R5, piece18
+piece27:
+	TBZ $0, R5, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece18:
+piece28:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -3155,24 +4284,24 @@ piece18:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R5, piece19
+	TBZ $3, R5, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R5, piece20
+piece29:
+	TBZ $2, R5, piece30
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R5, piece21
+piece30:
+	TBZ $1, R5, piece31
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R5, piece22
+piece31:
+	TBZ $0, R5, piece32
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
+piece32:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 160(RSP), F2
@@ -3285,22 +4414,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece23
+	TBZ $3, R5, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R5, piece24
+piece33:
+	TBZ $2, R5, piece34
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece24:
-	TBZ $1, R5, piece25
+piece34:
+	TBZ $1, R5, piece35
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece25:
-	TBZ $0, R5, piece26
+piece35:
+	TBZ $0, R5, piece36
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece26:
+piece36:
 	MOVD $0, R17
 	ADD R5, R17, R16
 	MOVD $1, R17
@@ -3314,14 +4443,14 @@ piece26:
 	ADD $7, R5, R20
 	MOVD $0, R19
 	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece27
+	TBZ $1, R20, piece37
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R20, piece28
+piece37:
+	TBZ $0, R20, piece38
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece28:
+piece38:
 laneend:
 	RET
 grouprare:
@@ -3654,6 +4783,189 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d471 // fadd v17.4s, v3.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V18.B16, V18.B16
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
+	WORD $0x4e32e651 // fcmeq v17.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V17.B16
+	VCMTST V9.S4, V17.S4, V18.S4
+	VSUB V18.S4, V8.S4, V18.S4
+	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
+	WORD $0x4e724221 // addhn2 v1.8h, v17.4s, v18.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613830 // shll v16.4s, v1.4h, #16
+	WORD $0x6e26fe10 // fdiv v16.4s, v16.4s, v6.4s
+	VAND V12.B16, V16.B16, V17.B16
+	WORD $0x4eadf632 // fmin v18.4s, v17.4s, v13.4s
+	VAND V11.B16, V18.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V14.S4, V19.S4, V19.S4
+	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V10.B16, V16.B16, V16.B16
+	VORR V16.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
+	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V12.B16, V1.B16, V16.B16
+	WORD $0x4eadf611 // fmin v17.4s, v16.4s, v13.4s
+	VAND V11.B16, V17.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V14.S4, V19.S4, V19.S4
+	WORD $0x4e33d635 // fadd v21.4s, v17.4s, v19.4s
+	WORD $0x4eb3d6b5 // fsub v21.4s, v21.4s, v19.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V21.B16, V21.B16
+	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
+	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
+	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
+	VBSL V0.B16, V20.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
+	WORD $0x4e35e6b3 // fcmeq v19.4s, v21.4s, v21.4s
+	VBSL V0.B16, V21.B16, V19.B16
+	VCMTST V9.S4, V19.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
+	WORD $0x4e604261 // addhn2 v1.8h, v19.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V17.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V3.B16, V3.B16
+	VAND V7.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d000023 // str h3, [x1]
+	B longback
+longtailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d471 // fadd v17.4s, v3.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V18.B16, V18.B16
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V12.B16, V1.B16, V16.B16
+	WORD $0x4eadf613 // fmin v19.4s, v16.4s, v13.4s
+	VAND V11.B16, V19.B16, V20.B16
+	VUMAX V15.S4, V20.S4, V20.S4
+	VADD V14.S4, V20.S4, V20.S4
+	WORD $0x4e34d675 // fadd v21.4s, v19.4s, v20.4s
+	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V21.B16, V21.B16
+	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
+	WORD $0x4e30e673 // fcmeq v19.4s, v19.4s, v16.4s
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf430 // fmin v16.4s, v1.4s, v13.4s
+	VAND V11.B16, V16.B16, V20.B16
+	VUMAX V15.S4, V20.S4, V20.S4
+	VADD V14.S4, V20.S4, V20.S4
+	WORD $0x4e34d616 // fadd v22.4s, v16.4s, v20.4s
+	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V22.B16, V22.B16
+	WORD $0x6e26ded6 // fmul v22.4s, v22.4s, v6.4s
+	WORD $0x4e21e610 // fcmeq v16.4s, v16.4s, v1.4s
+longtailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V17.S4
+	VSUB V17.S4, V8.S4, V17.S4
+	WORD $0x4e32e654 // fcmeq v20.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V20.B16
+	VCMTST V9.S4, V20.S4, V18.S4
+	VSUB V18.S4, V8.S4, V18.S4
+	WORD $0x0e714021 // addhn v1.4h, v1.4s, v17.4s
+	WORD $0x4e724281 // addhn2 v1.8h, v20.4s, v18.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e35e6a1 // fcmeq v1.4s, v21.4s, v21.4s
+	VBSL V0.B16, V21.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V17.S4
+	VSUB V17.S4, V8.S4, V17.S4
+	WORD $0x4e36e6d2 // fcmeq v18.4s, v22.4s, v22.4s
+	VBSL V0.B16, V22.B16, V18.B16
+	VCMTST V9.S4, V18.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	WORD $0x0e714021 // addhn v1.4h, v1.4s, v17.4s
+	WORD $0x4e604241 // addhn2 v1.8h, v18.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V16.H8, V19.H8, V19.H8
+	VUZP1 V19.B16, V3.B16, V3.B16
+	VAND V7.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d0063e3 // str h3, [sp, #48]
+	B longtailback
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16

@@ -10,6 +10,7 @@ TEXT ·FakeQuantizeFpF16AVX2(SB), $640-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y14 step, Y13 most, Y12 0x7fffffff, Y11 0x7f800000, Y10 0x80000000
 	// per group: Y9 scale, Y8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -27,6 +28,12 @@ TEXT ·FakeQuantizeFpF16AVX2(SB), $640-72
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -502,6 +509,306 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSUBD       Y1, Y0, Y8
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VFNMADD231PS Y9, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y7
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS   (SI), Y0
+	VMULPS      Y7, Y0, Y1
+	VFMADD231PS Y8, Y0, Y1
+	VCVTPH2PS   16(SI), Y0
+	VMULPS      Y7, Y0, Y2
+	VFMADD231PS Y8, Y0, Y2
+	VCVTPH2PS   32(SI), Y0
+	VMULPS      Y7, Y0, Y3
+	VFMADD231PS Y8, Y0, Y3
+	VCVTPH2PS   48(SI), Y0
+	VMULPS      Y7, Y0, Y4
+	VFMADD231PS Y8, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPAND       Y12, Y1, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y14, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (DI)
+	VPAND       Y12, Y2, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPADDD      Y14, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(DI)
+	VPAND       Y12, Y3, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPADDD      Y14, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(DI)
+	VPAND       Y12, Y4, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPADDD      Y14, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VPAND       Y10, Y4, Y4
+	VPOR        Y4, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece15:
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y7, Y0, Y1
+	VFMADD231PS Y8, Y0, Y1
+	VCVTPH2PS   80(SP), Y0
+	VMULPS      Y7, Y0, Y2
+	VFMADD231PS Y8, Y0, Y2
+	VCVTPH2PS   96(SP), Y0
+	VMULPS      Y7, Y0, Y3
+	VFMADD231PS Y8, Y0, Y3
+	VCVTPH2PS   112(SP), Y0
+	VMULPS      Y7, Y0, Y4
+	VFMADD231PS Y8, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longtailrare
+	VPAND       Y12, Y1, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y14, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (SP)
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VPAND       Y12, Y2, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPADDD      Y14, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(SP)
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPAND       Y12, Y3, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPADDD      Y14, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(SP)
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VPAND       Y12, Y4, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPADDD      Y14, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VPAND       Y10, Y4, Y4
+	VPOR        Y4, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(SP)
+
+longtailnarrow:
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -710,7 +1017,7 @@ lanetail:
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -723,9 +1030,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -734,34 +1041,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 72(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 64(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 64(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 64(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
@@ -780,7 +1087,7 @@ piece15:
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -801,9 +1108,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -816,9 +1123,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -827,25 +1134,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 128(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 128(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
@@ -864,7 +1171,7 @@ piece20:
 	MOVQ  AX, 368(SP)
 	MOVQ  AX, 376(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -885,9 +1192,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -900,9 +1207,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -911,25 +1218,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 256(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 256(SP)(AX*1)
 
-piece25:
+piece35:
 	VCVTPH2PS    64(SP), Y0
 	VMOVUPS      256(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -1018,7 +1325,7 @@ piece25:
 lanetailnarrow:
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -1031,9 +1338,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -1042,34 +1349,34 @@ piece26:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -1225,7 +1532,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y1
+	VMOVDQU      constantsAVX2<>+24(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
@@ -1258,7 +1565,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y2
+	VMOVDQU      constantsAVX2<>+24(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
@@ -1291,7 +1598,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y3
+	VMOVDQU      constantsAVX2<>+24(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
@@ -1324,7 +1631,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y4
+	VMOVDQU      constantsAVX2<>+24(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y9, Y9
@@ -1420,6 +1727,207 @@ groupmeetrare:
 	SUBQ         R12, R12
 	ADDQ         $+32, R12
 	JMP          grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	VCVTPH2PS   (SI), Y0
+	VMULPS      Y7, Y0, Y1
+	VFMADD231PS Y8, Y0, Y1
+	VCVTPH2PS   16(SI), Y0
+	VMULPS      Y7, Y0, Y2
+	VFMADD231PS Y8, Y0, Y2
+	VCVTPH2PS   32(SI), Y0
+	VMULPS      Y7, Y0, Y3
+	VFMADD231PS Y8, Y0, Y3
+	VCVTPH2PS   48(SI), Y0
+	VMULPS      Y7, Y0, Y4
+	VFMADD231PS Y8, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPAND       Y12, Y1, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y14, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (DI)
+	VPAND       Y12, Y2, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPADDD      Y14, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VPAND       Y10, Y2, Y2
+	VPOR        Y2, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 16(DI)
+	VPAND       Y12, Y3, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPADDD      Y14, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VPAND       Y10, Y3, Y3
+	VPOR        Y3, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 32(DI)
+	VPAND       Y12, Y4, Y0
+	VPMINUD     Y13, Y0, Y0
+	VPAND       Y11, Y0, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPADDD      Y14, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VPAND       Y10, Y4, Y4
+	VPOR        Y4, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(DI)
+	JMP       longback
+
+longtailrare:
+	VCVTPH2PS 64(SP), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (SP)
+	CMPQ      R8, $+9
+	JLT       longtailrarenarrow
+	VCVTPH2PS 80(SP), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SP)
+	CMPQ      R8, $+17
+	JLT       longtailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SP)
+	CMPQ      R8, $+25
+	JLT       longtailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SP)
+
+longtailrarenarrow:
+	JMP longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -1705,7 +2213,7 @@ TEXT ·FakeQuantizeFpBytesF16AVX2(SB), $672-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
 	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, table
+	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -1722,6 +2230,12 @@ TEXT ·FakeQuantizeFpBytesF16AVX2(SB), $672-80
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -1823,7 +2337,7 @@ grouploop:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VMOVUPS      constantsAVX2<>+56(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -1959,7 +2473,7 @@ groupmeet3:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VMOVUPS      constantsAVX2<>+56(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -2167,7 +2681,7 @@ piece5:
 	VPCMPEQD     Y0, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+44(SB), Y0
+	VMOVUPS   constantsAVX2<>+56(SB), Y0
 	VPACKSSDW Y1, Y5, Y5
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y5, Y5
@@ -2298,6 +2812,389 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VFNMADD231PS Y11, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y9
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 16(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+56(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVUPS      Y5, (SI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 96(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 96(SP)(AX*1)
+
+piece20:
+	VCVTPH2PS    96(SP), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    112(SP), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    128(SP), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    144(SP), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, (SP)
+	VPCMPEQD     Y0, Y5, Y5
+	CMPQ         R9, $+9
+	JLT          longtailnarrow
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 16(SP)
+	VPCMPEQD     Y0, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          longtailnarrow
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SP)
+	VPCMPEQD     Y0, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          longtailnarrow
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(SP)
+	VPCMPEQD     Y0, Y3, Y3
+
+longtailnarrow:
+	VMOVUPS   constantsAVX2<>+56(SB), Y0
+	VPACKSSDW Y1, Y5, Y5
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y5, Y5
+	VPERMD    Y5, Y0, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, 64(SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+	MOVQ  72(SP)(AX*1), CX
+	MOVQ  CX, 8(SI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  64(SP)(AX*1), CX
+	MOVQ  CX, (SI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  64(SP)(AX*1), CX
+	MOVL  CX, (SI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  64(SP)(AX*1), CX
+	MOVW  CX, (SI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  64(SP)(AX*1), CL
+	MOVB  CL, (SI)(AX*1)
+
+piece30:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*1), SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -2392,7 +3289,7 @@ short2loop:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VMOVUPS      constantsAVX2<>+56(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -2515,7 +3412,7 @@ laneloop:
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 48(DI)
 	VPCMPEQD     Y0, Y4, Y4
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VMOVUPS      constantsAVX2<>+56(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSWB    Y3, Y1, Y1
@@ -2546,7 +3443,7 @@ lanetail:
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -2559,9 +3456,9 @@ lanetail:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece16:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -2570,34 +3467,34 @@ piece16:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece17:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece18:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece19:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
 	MOVW  CX, 96(SP)(AX*1)
 
-piece20:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 160(SP)
 	MOVQ  AX, 168(SP)
@@ -2616,7 +3513,7 @@ piece20:
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2637,9 +3534,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece21:
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2652,9 +3549,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
 
-piece22:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2663,25 +3560,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece23:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
 
-piece24:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 160(SP)(AX*1)
 
-piece25:
+piece40:
 	XORL  AX, AX
 	MOVQ  AX, 288(SP)
 	MOVQ  AX, 296(SP)
@@ -2700,7 +3597,7 @@ piece25:
 	MOVQ  AX, 400(SP)
 	MOVQ  AX, 408(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2721,9 +3618,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece26:
+piece41:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2736,9 +3633,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 312(SP)(AX*1)
 
-piece27:
+piece42:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece43
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2747,25 +3644,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece28:
+piece43:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 288(SP)(AX*1)
 
-piece29:
+piece44:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 288(SP)(AX*1)
 
-piece30:
+piece45:
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      288(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -2864,7 +3761,7 @@ piece30:
 	VPCMPEQD     Y0, Y4, Y4
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+44(SB), Y0
+	VMOVUPS   constantsAVX2<>+56(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -2874,7 +3771,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece46
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -2887,9 +3784,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece31:
+piece46:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece47
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -2898,36 +3795,36 @@ piece31:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece32:
+piece47:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece48
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece33:
+piece48:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece49
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece34:
+piece49:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece50
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece35:
+piece50:
 	TESTQ $0x00000010, R9
-	JEQ   piece36
+	JEQ   piece51
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	MOVQ  64(SP)(AX*1), CX
@@ -2935,39 +3832,39 @@ piece35:
 	MOVQ  72(SP)(AX*1), CX
 	MOVQ  CX, 8(SI)(AX*1)
 
-piece36:
+piece51:
 	TESTQ $0x00000008, R9
-	JEQ   piece37
+	JEQ   piece52
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  64(SP)(AX*1), CX
 	MOVQ  CX, (SI)(AX*1)
 
-piece37:
+piece52:
 	TESTQ $0x00000004, R9
-	JEQ   piece38
+	JEQ   piece53
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  64(SP)(AX*1), CX
 	MOVL  CX, (SI)(AX*1)
 
-piece38:
+piece53:
 	TESTQ $0x00000002, R9
-	JEQ   piece39
+	JEQ   piece54
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  64(SP)(AX*1), CX
 	MOVW  CX, (SI)(AX*1)
 
-piece39:
+piece54:
 	TESTQ $0x00000001, R9
-	JEQ   piece40
+	JEQ   piece55
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  64(SP)(AX*1), CL
 	MOVB  CL, (SI)(AX*1)
 
-piece40:
+piece55:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -3064,7 +3961,7 @@ groupstream:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 48(DI)
 	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VMOVUPS      constantsAVX2<>+56(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -3148,7 +4045,7 @@ grouprare:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VMOVUPS      constantsAVX2<>+56(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -3162,7 +4059,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y1
+	VMOVDQU      constantsAVX2<>+24(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -3195,7 +4092,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y2
+	VMOVDQU      constantsAVX2<>+24(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -3228,7 +4125,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y3
+	VMOVDQU      constantsAVX2<>+24(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -3261,7 +4158,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y4
+	VMOVDQU      constantsAVX2<>+24(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -3352,7 +4249,7 @@ grouptailrare:
 	VCMPPS       $0x00, Y1, Y5, Y5
 
 grouptailrarenarrow:
-	VMOVUPS   constantsAVX2<>+44(SB), Y0
+	VMOVUPS   constantsAVX2<>+56(SB), Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSDW Y5, Y4, Y4
 	VPACKSSWB Y4, Y2, Y2
@@ -3374,6 +4271,265 @@ groupmeetrare:
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
+
+longstream:
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVNTPS     X7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVNTPS     X7, 16(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVNTPS     X7, 32(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVNTPS     X7, 48(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+56(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS    (DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y11, Y4, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, (DI)
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VCVTPH2PS    16(DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y1, Y3, Y3
+	VCVTPH2PS    32(DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y11, Y6, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 32(DI)
+	VCMPPS       $0x00, Y1, Y4, Y4
+	VCVTPH2PS    48(DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(DI)
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+56(SB), Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, (SI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS    96(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y11, Y4, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, (SP)
+	VCMPPS       $0x00, Y1, Y2, Y2
+	CMPQ         R9, $+9
+	JLT          longtailrarenarrow
+	VCVTPH2PS    112(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x00, Y1, Y3, Y3
+	CMPQ         R9, $+17
+	JLT          longtailrarenarrow
+	VCVTPH2PS    128(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y11, Y6, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 32(SP)
+	VCMPPS       $0x00, Y1, Y4, Y4
+	CMPQ         R9, $+25
+	JLT          longtailrarenarrow
+	VCVTPH2PS    144(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(SP)
+	VCMPPS       $0x00, Y1, Y5, Y5
+
+longtailrarenarrow:
+	VMOVUPS   constantsAVX2<>+56(SB), Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSDW Y5, Y4, Y4
+	VPACKSSWB Y4, Y2, Y2
+	VPERMD    Y2, Y0, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, 64(SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -3463,7 +4619,7 @@ short2stream:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 48(DI)
 	VPCMPEQD     Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VMOVUPS      constantsAVX2<>+56(SB), Y0
 	VPACKSSDW    Y1, Y5, Y5
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y5, Y5
@@ -3549,7 +4705,7 @@ short2rare:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VMOVUPS      constantsAVX2<>+56(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -3631,7 +4787,7 @@ lanerare:
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVUPS      X8, 48(DI)
 	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVUPS      constantsAVX2<>+44(SB), Y0
+	VMOVUPS      constantsAVX2<>+56(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -3721,7 +4877,7 @@ lanetailrare:
 	VCMPPS       $0x00, Y2, Y6, Y6
 
 lanetailrarenarrow:
-	VMOVUPS   constantsAVX2<>+44(SB), Y0
+	VMOVUPS   constantsAVX2<>+56(SB), Y0
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -3736,7 +4892,7 @@ TEXT ·FakeQuantizeFpBitsF16AVX2(SB), $656-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
 	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step
+	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -3753,6 +4909,12 @@ TEXT ·FakeQuantizeFpBitsF16AVX2(SB), $656-80
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -4309,6 +5471,368 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VFNMADD231PS Y11, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y9
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 16(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+4, SI
+	ADDQ $+64, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (DX)(AX*1), CX
+	MOVW  CX, 80(SP)(AX*1)
+
+piece16:
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    96(SP), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    112(SP), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    128(SP), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, (SP)
+	VPCMPEQD     Y0, Y5, Y5
+	CMPQ         R9, $+9
+	JLT          longtailnarrow
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 16(SP)
+	VPCMPEQD     Y0, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          longtailnarrow
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SP)
+	VPCMPEQD     Y0, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          longtailnarrow
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(SP)
+	VPCMPEQD     Y0, Y3, Y3
+
+longtailnarrow:
+	VMOVMSKPS Y5, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y1, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 67(SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece21:
+	MOVQ  64(SP), AX
+	BZHIQ R9, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R9, $+9
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R9, $+17
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R9, $+25
+	JLT   staged22
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+
+staged22:
+	LEAQ (DI)(R9*2), DI
+	MOVQ R9, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -4559,7 +6083,7 @@ lanetail:
 	MOVQ  AX, 128(SP)
 	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece12
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -4572,9 +6096,9 @@ lanetail:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece12:
+piece23:
 	TESTQ $0x00000008, R9
-	JEQ   piece13
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -4583,34 +6107,34 @@ piece12:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece13:
+piece24:
 	TESTQ $0x00000004, R9
-	JEQ   piece14
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece14:
+piece25:
 	TESTQ $0x00000002, R9
-	JEQ   piece15
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece15:
+piece26:
 	TESTQ $0x00000001, R9
-	JEQ   piece16
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (DX)(AX*1), CX
 	MOVW  CX, 80(SP)(AX*1)
 
-piece16:
+piece27:
 	XORL  AX, AX
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
@@ -4629,7 +6153,7 @@ piece16:
 	MOVQ  AX, 256(SP)
 	MOVQ  AX, 264(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece17
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4650,9 +6174,9 @@ piece16:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 200(SP)(AX*1)
 
-piece17:
+piece28:
 	TESTQ $0x00000008, R9
-	JEQ   piece18
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4665,9 +6189,9 @@ piece17:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
 
-piece18:
+piece29:
 	TESTQ $0x00000004, R9
-	JEQ   piece19
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4676,25 +6200,25 @@ piece18:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece19:
+piece30:
 	TESTQ $0x00000002, R9
-	JEQ   piece20
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
 
-piece20:
+piece31:
 	TESTQ $0x00000001, R9
-	JEQ   piece21
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 144(SP)(AX*1)
 
-piece21:
+piece32:
 	XORL  AX, AX
 	MOVQ  AX, 272(SP)
 	MOVQ  AX, 280(SP)
@@ -4713,7 +6237,7 @@ piece21:
 	MOVQ  AX, 384(SP)
 	MOVQ  AX, 392(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece22
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4734,9 +6258,9 @@ piece21:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 328(SP)(AX*1)
 
-piece22:
+piece33:
 	TESTQ $0x00000008, R9
-	JEQ   piece23
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4749,9 +6273,9 @@ piece22:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 296(SP)(AX*1)
 
-piece23:
+piece34:
 	TESTQ $0x00000004, R9
-	JEQ   piece24
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4760,25 +6284,25 @@ piece23:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece24:
+piece35:
 	TESTQ $0x00000002, R9
-	JEQ   piece25
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 272(SP)(AX*1)
 
-piece25:
+piece36:
 	TESTQ $0x00000001, R9
-	JEQ   piece26
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 272(SP)(AX*1)
 
-piece26:
+piece37:
 	VCVTPH2PS    80(SP), Y0
 	VMOVUPS      272(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -4888,7 +6412,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece27
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -4901,9 +6425,9 @@ lanetailback:
 	MOVQ  24(SP)(AX*1), CX
 	MOVQ  CX, 24(DI)(AX*1)
 
-piece27:
+piece38:
 	TESTQ $0x00000008, R9
-	JEQ   piece28
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -4912,51 +6436,51 @@ piece27:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece28:
+piece39:
 	TESTQ $0x00000004, R9
-	JEQ   piece29
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece29:
+piece40:
 	TESTQ $0x00000002, R9
-	JEQ   piece30
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece30:
+piece41:
 	TESTQ $0x00000001, R9
-	JEQ   piece31
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece31:
+piece42:
 	MOVQ  64(SP), AX
 	BZHIQ R9, AX, AX
 	MOVB  AL, (SI)
 	CMPQ  R9, $+9
-	JLT   staged32
+	JLT   staged43
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
 	CMPQ  R9, $+17
-	JLT   staged32
+	JLT   staged43
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
 	CMPQ  R9, $+25
-	JLT   staged32
+	JLT   staged43
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 
-staged32:
+staged43:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -5153,7 +6677,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y1
+	VMOVDQU      constantsAVX2<>+24(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -5186,7 +6710,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y2
+	VMOVDQU      constantsAVX2<>+24(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -5219,7 +6743,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y3
+	VMOVDQU      constantsAVX2<>+24(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -5252,7 +6776,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+12(SB), Y4
+	VMOVDQU      constantsAVX2<>+24(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -5366,6 +6890,268 @@ groupmeetrare:
 	SUBQ         R13, R13
 	ADDQ         $+32, R13
 	JMP          grouppieces
+
+longstream:
+	PREFETCHNTA  (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVNTPS     X7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVNTPS     X7, 16(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVNTPS     X7, 32(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVNTPS     X7, 48(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS    (DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y11, Y4, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, (DI)
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VCVTPH2PS    16(DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x00, Y1, Y3, Y3
+	VCVTPH2PS    32(DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y11, Y6, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 32(DI)
+	VCMPPS       $0x00, Y1, Y4, Y4
+	VCVTPH2PS    48(DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(DI)
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(SI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS    80(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS step+44(FP), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y4, Y4
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y11, Y4, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, (SP)
+	VCMPPS       $0x00, Y1, Y2, Y2
+	CMPQ         R9, $+9
+	JLT          longtailrarenarrow
+	VCVTPH2PS    96(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x00, Y1, Y3, Y3
+	CMPQ         R9, $+17
+	JLT          longtailrarenarrow
+	VCVTPH2PS    112(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VMULPS       Y11, Y6, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 32(SP)
+	VCMPPS       $0x00, Y1, Y4, Y4
+	CMPQ         R9, $+25
+	JLT          longtailrarenarrow
+	VCVTPH2PS    128(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VMINPS       Y1, Y15, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(SP)
+	VCMPPS       $0x00, Y1, Y5, Y5
+
+longtailrarenarrow:
+	VMOVMSKPS Y2, AX
+	MOVB      AL, 64(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y4, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y5, AX
+	MOVB      AL, 67(SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -5729,20 +7515,23 @@ lanetailrarenarrow:
 DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+4(SB)/4, $0x7f800000
 DATA constantsAVX2<>+8(SB)/4, $0x80000000
-DATA constantsAVX2<>+12(SB)/4, $0x00000000
-DATA constantsAVX2<>+16(SB)/4, $0x00000001
-DATA constantsAVX2<>+20(SB)/4, $0x00000002
-DATA constantsAVX2<>+24(SB)/4, $0x00000003
-DATA constantsAVX2<>+28(SB)/4, $0x00000004
-DATA constantsAVX2<>+32(SB)/4, $0x00000005
-DATA constantsAVX2<>+36(SB)/4, $0x00000006
-DATA constantsAVX2<>+40(SB)/4, $0x00000007
-DATA constantsAVX2<>+44(SB)/4, $0x00000000
-DATA constantsAVX2<>+48(SB)/4, $0x00000004
-DATA constantsAVX2<>+52(SB)/4, $0x00000001
-DATA constantsAVX2<>+56(SB)/4, $0x00000005
-DATA constantsAVX2<>+60(SB)/4, $0x00000002
-DATA constantsAVX2<>+64(SB)/4, $0x00000006
-DATA constantsAVX2<>+68(SB)/4, $0x00000003
-DATA constantsAVX2<>+72(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $76
+DATA constantsAVX2<>+12(SB)/4, $0x00000001
+DATA constantsAVX2<>+16(SB)/4, $0x3f800000
+DATA constantsAVX2<>+20(SB)/4, $0x34800000
+DATA constantsAVX2<>+24(SB)/4, $0x00000000
+DATA constantsAVX2<>+28(SB)/4, $0x00000001
+DATA constantsAVX2<>+32(SB)/4, $0x00000002
+DATA constantsAVX2<>+36(SB)/4, $0x00000003
+DATA constantsAVX2<>+40(SB)/4, $0x00000004
+DATA constantsAVX2<>+44(SB)/4, $0x00000005
+DATA constantsAVX2<>+48(SB)/4, $0x00000006
+DATA constantsAVX2<>+52(SB)/4, $0x00000007
+DATA constantsAVX2<>+56(SB)/4, $0x00000000
+DATA constantsAVX2<>+60(SB)/4, $0x00000004
+DATA constantsAVX2<>+64(SB)/4, $0x00000001
+DATA constantsAVX2<>+68(SB)/4, $0x00000005
+DATA constantsAVX2<>+72(SB)/4, $0x00000002
+DATA constantsAVX2<>+76(SB)/4, $0x00000006
+DATA constantsAVX2<>+80(SB)/4, $0x00000003
+DATA constantsAVX2<>+84(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $88

@@ -10,6 +10,7 @@ TEXT ·FakeQuantizeFpF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000
 	// per group: Z9 scale, Z8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 28
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -29,6 +30,12 @@ TEXT ·FakeQuantizeFpF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -462,26 +469,27 @@ grouppiece:
 	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VFNMADD231PS Z8, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z2
 	VFMSUB231PS  Z9, Z2, Z0
 	VFNMADD231PS Z8, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z3
 	VFMSUB231PS  Z9, Z3, Z0
 	VFNMADD231PS Z8, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
@@ -502,6 +510,7 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VMULPS       Z9, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
+	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
@@ -515,8 +524,8 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	VMULPS       Z9, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z12, Z3, Z0
@@ -529,8 +538,8 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z10, Z3, Z0
 	VMULPS       Z9, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z12, Z4, Z0
@@ -543,8 +552,8 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z0
 	VMULPS       Z9, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y0, K7, 96(DI)
 
 grouptailnarrow:
 grouptailback:
@@ -568,6 +577,289 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (DX), Z9
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBD       Z1, Z0, Z8
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VFNMADD231PS Z9, Z8, Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z8, Z0, Z7
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z8, Z0, Z6
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z8, Z0, Z5
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z8, Z0, Z4
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z8, Z0, Z3
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z7, Z0, Z16
+	VFMADD231PS Z8, Z0, Z16
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z7, Z0, Z17
+	VFMADD231PS Z8, Z0, Z17
+	VADDPS      Z5, Z6, Z0
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPANDD      Z12, Z6, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z18
+	VPMAXUD     Z15, Z18, Z18
+	VPADDD      Z14, Z18, Z18
+	VADDPS      Z18, Z0, Z0
+	VSUBPS      Z18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPANDD      Z12, Z5, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z18
+	VPMAXUD     Z15, Z18, Z18
+	VPADDD      Z14, Z18, Z18
+	VADDPS      Z18, Z0, Z0
+	VSUBPS      Z18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z5, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPANDD      Z12, Z4, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z18
+	VPMAXUD     Z15, Z18, Z18
+	VPADDD      Z14, Z18, Z18
+	VADDPS      Z18, Z0, Z0
+	VSUBPS      Z18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z4, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPANDD      Z12, Z3, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z18
+	VPMAXUD     Z15, Z18, Z18
+	VPADDD      Z14, Z18, Z18
+	VADDPS      Z18, Z0, Z0
+	VSUBPS      Z18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z3, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z16, Z4
+	VMOVAPS     Z17, Z3
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z12, Z1, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z14, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPANDD      Z12, Z2, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z14, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPANDD      Z12, Z3, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z14, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z3, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPANDD      Z12, Z4, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z14, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z4, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+
+longback:
+	ADDQ $+128, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VPANDD      Z12, Z1, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z14, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KMOVQ       K0, K7
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPANDD      Z12, Z2, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z14, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y0, K7, 32(DI)
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	VPANDD      Z12, Z3, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z14, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z3, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Y0, K7, 64(DI)
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	VPANDD      Z12, Z4, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z14, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z4, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y0, K7, 96(DI)
+
+longtailnarrow:
+longtailback:
+	LEAQ (DI)(R8*2), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1081,7 +1373,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (BX), K7, Z1
@@ -1089,28 +1382,28 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(DX), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(DX), K6, Z7
+	VMOVUPS.Z    128(DX), K7, Z7
 	VFMSUB231PS  Z7, Z6, Z0
 	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(DX), K6, Z9
+	VMOVUPS.Z    192(DX), K7, Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -1129,6 +1422,7 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	VMULPS       Z3, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
+	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
@@ -1142,8 +1436,8 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z0
 	VMULPS       Z5, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y0, K7, 32(DI)
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	VPANDD       Z12, Z6, Z0
@@ -1156,8 +1450,8 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z10, Z6, Z0
 	VMULPS       Z7, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y0, K7, 64(DI)
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	VPANDD       Z12, Z8, Z0
@@ -1170,8 +1464,8 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z10, Z8, Z0
 	VMULPS       Z9, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y0, K7, 96(DI)
 
 lanetailnarrow:
 lanetailback:
@@ -1379,9 +1673,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1409,9 +1703,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1439,9 +1733,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1469,9 +1763,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1481,6 +1775,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
@@ -1497,8 +1792,8 @@ grouptailrare:
 	VMOVDQU16   Y1, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VPANDD      Z12, Z0, Z1
@@ -1511,11 +1806,11 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	VMULPS      Z9, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K6, 32(DI)
+	VMOVDQU16   Y1, K7, 32(DI)
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VPANDD      Z12, Z0, Z1
@@ -1528,11 +1823,11 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	VMULPS      Z9, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K6, 64(DI)
+	VMOVDQU16   Y1, K7, 64(DI)
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VPANDD      Z12, Z0, Z1
@@ -1545,7 +1840,7 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	VMULPS      Z9, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K6, 96(DI)
+	VMOVDQU16   Y1, K7, 96(DI)
 
 grouptailrarenarrow:
 	JMP grouptailback
@@ -1559,6 +1854,204 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z12, Z1, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z14, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPANDD      Z12, Z2, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z14, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z2, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPANDD      Z12, Z3, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z14, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z3, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPANDD      Z12, Z4, Z0
+	VPMINUD     Z13, Z0, Z0
+	VPANDD      Z11, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPADDD      Z14, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z4, Z0
+	VMULPS      Z9, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS  (SI), Z0
+	VDIVPS     Z9, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VMINPS     Z1, Z13, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
+	VMULPS     Z9, Z1, Z1
+	VCVTPS2PH  $0x00, Z1, Y1
+	VMOVUPS    Y1, (DI)
+	VCVTPH2PS  32(SI), Z0
+	VDIVPS     Z9, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VMINPS     Z1, Z13, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
+	VMULPS     Z9, Z1, Z1
+	VCVTPS2PH  $0x00, Z1, Y1
+	VMOVUPS    Y1, 32(DI)
+	VCVTPH2PS  64(SI), Z0
+	VDIVPS     Z9, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VMINPS     Z1, Z13, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
+	VMULPS     Z9, Z1, Z1
+	VCVTPS2PH  $0x00, Z1, Y1
+	VMOVUPS    Y1, 64(DI)
+	VCVTPH2PS  96(SI), Z0
+	VDIVPS     Z9, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VMINPS     Z1, Z13, Z1
+	VPANDD     Z11, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z14, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
+	VMULPS     Z9, Z1, Z1
+	VCVTPS2PH  $0x00, Z1, Y1
+	VMOVUPS    Y1, 96(DI)
+	JMP        longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VMULPS      Z9, Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVDQU16   Y1, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VMULPS      Z9, Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVDQU16   Y1, K7, 32(DI)
+	CMPQ        R8, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VMULPS      Z9, Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVDQU16   Y1, K7, 64(DI)
+	CMPQ        R8, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	VMULPS      Z9, Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVDQU16   Y1, K7, 96(DI)
+
+longtailrarenarrow:
+	JMP longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -1892,6 +2385,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -1909,10 +2403,10 @@ lanetailrare:
 	VMOVDQU16   Y2, K7, (DI)
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
+	VMOVUPS.Z   64(DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VPANDD      Z12, Z0, Z2
 	VMINPS      Z2, Z13, Z2
@@ -1924,13 +2418,13 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VMULPS      Z1, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 32(DI)
+	VMOVDQU16   Y2, K7, 32(DI)
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
+	VMOVUPS.Z   128(DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VPANDD      Z12, Z0, Z2
 	VMINPS      Z2, Z13, Z2
@@ -1942,13 +2436,13 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VMULPS      Z1, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 64(DI)
+	VMOVDQU16   Y2, K7, 64(DI)
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
+	VMOVUPS.Z   192(DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VPANDD      Z12, Z0, Z2
 	VMINPS      Z2, Z13, Z2
@@ -1960,7 +2454,7 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VMULPS      Z1, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVDQU16   Y2, K6, 96(DI)
+	VMOVDQU16   Y2, K7, 96(DI)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -1971,6 +2465,7 @@ TEXT ·FakeQuantizeFpBytesF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000, Z9 0x1010101
 	// per group: Z8 scale, Z7 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -1983,7 +2478,7 @@ TEXT ·FakeQuantizeFpBytesF16AVX512(SB), NOSPLIT, $0-80
 	VBROADCASTSS constantsAVX512<>+0(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
 	VBROADCASTSS constantsAVX512<>+8(SB), Z10
-	VBROADCASTSS constantsAVX512<>+12(SB), Z9
+	VBROADCASTSS constantsAVX512<>+24(SB), Z9
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -1992,6 +2487,12 @@ TEXT ·FakeQuantizeFpBytesF16AVX512(SB), NOSPLIT, $0-80
 	JEQ          short2
 	CMPQ         R11, $+16
 	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -2465,26 +2966,27 @@ grouppiece:
 	VBROADCASTSS (R8), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z8, Z1, Z0
 	VFNMADD231PS Z7, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFMSUB231PS  Z8, Z2, Z0
 	VFNMADD231PS Z7, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFMSUB231PS  Z8, Z3, Z0
 	VFNMADD231PS Z7, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z4
 	VFMSUB231PS  Z8, Z4, Z0
@@ -2505,6 +3007,7 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z10, Z1, Z16
 	VMULPS       Z8, Z16, Z16
 	VCVTPS2PH    $0x00, Z16, Y16
+	KMOVQ        K0, K7
 	VMOVDQU16    Y16, K7, (DI)
 	VPCMPEQD     Z0, Z5, K1
 	CMPQ         R9, $+17
@@ -2519,8 +3022,8 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z10, Z2, Z6
 	VMULPS       Z8, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y6, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y6, K7, 32(DI)
 	VPCMPEQD     Z0, Z1, K2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
@@ -2534,8 +3037,8 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z10, Z3, Z5
 	VMULPS       Z8, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y5, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y5, K7, 64(DI)
 	VPCMPEQD     Z0, Z1, K3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
@@ -2549,8 +3052,8 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMULPS       Z8, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y3, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y3, K7, 96(DI)
 	VPCMPEQD     Z0, Z1, K4
 
 grouptailnarrow:
@@ -2558,6 +3061,7 @@ grouptailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z9, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
@@ -2582,6 +3086,321 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VFNMADD231PS Z8, Z7, Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z7, Z0, Z6
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z7, Z0, Z5
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z7, Z0, Z4
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z7, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z7, Z0, Z2
+
+longahead:
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z6, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z6, Z0, Z17
+	VFMADD231PS Z7, Z0, Z17
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z6, Z0, Z18
+	VFMADD231PS Z7, Z0, Z18
+	VADDPS      Z4, Z5, Z0
+	VADDPS      Z2, Z3, Z19
+	VADDPS      Z19, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPANDD      Z12, Z5, Z0
+	VPMINUD     Z13, Z0, Z19
+	VPANDD      Z11, Z19, Z20
+	VPMAXUD     Z15, Z20, Z20
+	VPADDD      Z14, Z20, Z20
+	VADDPS      Z20, Z19, Z21
+	VSUBPS      Z20, Z21, Z21
+	VPTERNLOGD  $0xf8, Z10, Z5, Z21
+	VMULPS      Z8, Z21, Z21
+	VCVTPS2PH   $0x00, Z21, Y21
+	VMOVUPS     Y21, (DI)
+	VPCMPEQD    Z0, Z19, K1
+	VPANDD      Z12, Z4, Z0
+	VPMINUD     Z13, Z0, Z19
+	VPANDD      Z11, Z19, Z20
+	VPMAXUD     Z15, Z20, Z20
+	VPADDD      Z14, Z20, Z20
+	VADDPS      Z20, Z19, Z21
+	VSUBPS      Z20, Z21, Z21
+	VPTERNLOGD  $0xf8, Z10, Z4, Z21
+	VMULPS      Z8, Z21, Z21
+	VCVTPS2PH   $0x00, Z21, Y21
+	VMOVUPS     Y21, 32(DI)
+	VPCMPEQD    Z0, Z19, K2
+	VPANDD      Z12, Z3, Z0
+	VPMINUD     Z13, Z0, Z19
+	VPANDD      Z11, Z19, Z20
+	VPMAXUD     Z15, Z20, Z20
+	VPADDD      Z14, Z20, Z20
+	VADDPS      Z20, Z19, Z21
+	VSUBPS      Z20, Z21, Z21
+	VPTERNLOGD  $0xf8, Z10, Z3, Z21
+	VMULPS      Z8, Z21, Z21
+	VCVTPS2PH   $0x00, Z21, Y21
+	VMOVUPS     Y21, 64(DI)
+	VPCMPEQD    Z0, Z19, K3
+	VPANDD      Z12, Z2, Z0
+	VPMINUD     Z13, Z0, Z19
+	VPANDD      Z11, Z19, Z20
+	VPMAXUD     Z15, Z20, Z20
+	VPADDD      Z14, Z20, Z20
+	VADDPS      Z20, Z19, Z21
+	VSUBPS      Z20, Z21, Z21
+	VPTERNLOGD  $0xf8, Z10, Z2, Z21
+	VMULPS      Z8, Z21, Z21
+	VCVTPS2PH   $0x00, Z21, Y21
+	VMOVUPS     Y21, 96(DI)
+	VPCMPEQD    Z0, Z19, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z9, K1, Z0
+	VMOVUPS     Z0, (SI)
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z16, Z4
+	VMOVAPS     Z17, Z3
+	VMOVAPS     Z18, Z2
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z6, Z0, Z4
+	VFMADD231PS Z7, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z12, Z1, Z0
+	VPMINUD     Z13, Z0, Z5
+	VPANDD      Z11, Z5, Z16
+	VPMAXUD     Z15, Z16, Z16
+	VPADDD      Z14, Z16, Z16
+	VADDPS      Z16, Z5, Z17
+	VSUBPS      Z16, Z17, Z17
+	VPTERNLOGD  $0xf8, Z10, Z1, Z17
+	VMULPS      Z8, Z17, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, (DI)
+	VPCMPEQD    Z0, Z5, K1
+	VPANDD      Z12, Z2, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z14, Z5, Z5
+	VADDPS      Z5, Z1, Z16
+	VSUBPS      Z5, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z2, Z16
+	VMULPS      Z8, Z16, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVUPS     Y16, 32(DI)
+	VPCMPEQD    Z0, Z1, K2
+	VPANDD      Z12, Z3, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z5
+	VSUBPS      Z2, Z5, Z5
+	VPTERNLOGD  $0xf8, Z10, Z3, Z5
+	VMULPS      Z8, Z5, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVUPS     Y5, 64(DI)
+	VPCMPEQD    Z0, Z1, K3
+	VPANDD      Z12, Z4, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z3
+	VSUBPS      Z2, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z4, Z3
+	VMULPS      Z8, Z3, Z3
+	VCVTPS2PH   $0x00, Z3, Y3
+	VMOVUPS     Y3, 96(DI)
+	VPCMPEQD    Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z9, K1, Z0
+	VMOVUPS     Z0, (SI)
+
+longback:
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z4
+	VFMADD231PS Z7, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VPANDD      Z12, Z1, Z0
+	VPMINUD     Z13, Z0, Z5
+	VPANDD      Z11, Z5, Z16
+	VPMAXUD     Z15, Z16, Z16
+	VPADDD      Z14, Z16, Z16
+	VADDPS      Z16, Z5, Z17
+	VSUBPS      Z16, Z17, Z17
+	VPTERNLOGD  $0xf8, Z10, Z1, Z17
+	VMULPS      Z8, Z17, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	KMOVQ       K0, K7
+	VMOVDQU16   Y17, K7, (DI)
+	VPCMPEQD    Z0, Z5, K1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VPANDD      Z12, Z2, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z14, Z5, Z5
+	VADDPS      Z5, Z1, Z16
+	VSUBPS      Z5, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z2, Z16
+	VMULPS      Z8, Z16, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y16, K7, 32(DI)
+	VPCMPEQD    Z0, Z1, K2
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	VPANDD      Z12, Z3, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z5
+	VSUBPS      Z2, Z5, Z5
+	VPTERNLOGD  $0xf8, Z10, Z3, Z5
+	VMULPS      Z8, Z5, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Y5, K7, 64(DI)
+	VPCMPEQD    Z0, Z1, K3
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	VPANDD      Z12, Z4, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z3
+	VSUBPS      Z2, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z4, Z3
+	VMULPS      Z8, Z3, Z3
+	VCVTPS2PH   $0x00, Z3, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y3, K7, 96(DI)
+	VPCMPEQD    Z0, Z1, K4
+
+longtailnarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z9, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (SI)
+
+longtailback:
+	LEAQ (DI)(R9*2), DI
+	LEAQ (SI)(R9*1), SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3145,7 +3964,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (R8), K7, Z1
@@ -3153,28 +3973,28 @@ lanetail:
 	VMOVUPS.Z    (BX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
+	VMOVUPS.Z    64(R8), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
+	VMOVUPS.Z    128(R8), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K6, Z7
+	VMOVUPS.Z    128(BX), K7, Z7
 	VFMSUB231PS  Z7, Z6, Z0
 	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
+	VMOVUPS.Z    192(R8), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K6, Z16
+	VMOVUPS.Z    192(BX), K7, Z16
 	VFMSUB231PS  Z16, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -3193,6 +4013,7 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z10, Z2, Z18
 	VMULPS       Z3, Z18, Z18
 	VCVTPS2PH    $0x00, Z18, Y18
+	KMOVQ        K0, K7
 	VMOVDQU16    Y18, K7, (DI)
 	VPCMPEQD     Z0, Z1, K1
 	CMPQ         R9, $+17
@@ -3207,8 +4028,8 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMULPS       Z5, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y3, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y3, K7, 32(DI)
 	VPCMPEQD     Z0, Z1, K2
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
@@ -3222,8 +4043,8 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z10, Z6, Z3
 	VMULPS       Z7, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y3, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y3, K7, 64(DI)
 	VPCMPEQD     Z0, Z1, K3
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
@@ -3237,8 +4058,8 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z10, Z8, Z3
 	VMULPS       Z16, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y3, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y3, K7, 96(DI)
 	VPCMPEQD     Z0, Z1, K4
 
 lanetailnarrow:
@@ -3246,6 +4067,7 @@ lanetailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z9, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 lanetailback:
@@ -3482,9 +4304,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -3512,9 +4334,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -3542,9 +4364,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -3572,9 +4394,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -3584,6 +4406,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z8, Z0, Z0
@@ -3601,8 +4424,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z1, Z2, K1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VPANDD      Z12, Z0, Z1
@@ -3615,12 +4438,12 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VMULPS      Z8, Z4, Z4
 	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K6, 32(DI)
+	VMOVDQU16   Y4, K7, 32(DI)
 	VCMPPS      $0x00, Z1, Z2, K2
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VPANDD      Z12, Z0, Z1
@@ -3633,12 +4456,12 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VMULPS      Z8, Z4, Z4
 	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K6, 64(DI)
+	VMOVDQU16   Y4, K7, 64(DI)
 	VCMPPS      $0x00, Z1, Z2, K3
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VPANDD      Z12, Z0, Z1
@@ -3651,7 +4474,7 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VMULPS      Z8, Z4, Z4
 	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K6, 96(DI)
+	VMOVDQU16   Y4, K7, 96(DI)
 	VCMPPS      $0x00, Z1, Z2, K4
 
 grouptailrarenarrow:
@@ -3659,6 +4482,7 @@ grouptailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z9, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
@@ -3671,6 +4495,233 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z6, Z0, Z4
+	VFMADD231PS Z7, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z12, Z1, Z0
+	VPMINUD     Z13, Z0, Z5
+	VPANDD      Z11, Z5, Z16
+	VPMAXUD     Z15, Z16, Z16
+	VPADDD      Z14, Z16, Z16
+	VADDPS      Z16, Z5, Z17
+	VSUBPS      Z16, Z17, Z17
+	VPTERNLOGD  $0xf8, Z10, Z1, Z17
+	VMULPS      Z8, Z17, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVNTPS    Y17, (DI)
+	VPCMPEQD    Z0, Z5, K1
+	VPANDD      Z12, Z2, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z14, Z5, Z5
+	VADDPS      Z5, Z1, Z16
+	VSUBPS      Z5, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z2, Z16
+	VMULPS      Z8, Z16, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVNTPS    Y16, 32(DI)
+	VPCMPEQD    Z0, Z1, K2
+	VPANDD      Z12, Z3, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z5
+	VSUBPS      Z2, Z5, Z5
+	VPTERNLOGD  $0xf8, Z10, Z3, Z5
+	VMULPS      Z8, Z5, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVNTPS    Y5, 64(DI)
+	VPCMPEQD    Z0, Z1, K3
+	VPANDD      Z12, Z4, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z3
+	VSUBPS      Z2, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z4, Z3
+	VMULPS      Z8, Z3, Z3
+	VCVTPS2PH   $0x00, Z3, Y3
+	VMOVNTPS    Y3, 96(DI)
+	VPCMPEQD    Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z9, K1, Z0
+	VMOVNTPS    Z0, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS  (DX), Z0
+	VDIVPS     Z8, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VMINPS     Z1, Z13, Z2
+	VPANDD     Z11, Z2, Z3
+	VPMAXUD    Z15, Z3, Z3
+	VPADDD     Z14, Z3, Z3
+	VADDPS     Z3, Z2, Z4
+	VSUBPS     Z3, Z4, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VMULPS     Z8, Z4, Z4
+	VCVTPS2PH  $0x00, Z4, Y4
+	VMOVUPS    Y4, (DI)
+	VCMPPS     $0x00, Z1, Z2, K1
+	VCVTPH2PS  32(DX), Z0
+	VDIVPS     Z8, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VMINPS     Z1, Z13, Z2
+	VPANDD     Z11, Z2, Z3
+	VPMAXUD    Z15, Z3, Z3
+	VPADDD     Z14, Z3, Z3
+	VADDPS     Z3, Z2, Z4
+	VSUBPS     Z3, Z4, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VMULPS     Z8, Z4, Z4
+	VCVTPS2PH  $0x00, Z4, Y4
+	VMOVUPS    Y4, 32(DI)
+	VCMPPS     $0x00, Z1, Z2, K2
+	VCVTPH2PS  64(DX), Z0
+	VDIVPS     Z8, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VMINPS     Z1, Z13, Z2
+	VPANDD     Z11, Z2, Z3
+	VPMAXUD    Z15, Z3, Z3
+	VPADDD     Z14, Z3, Z3
+	VADDPS     Z3, Z2, Z4
+	VSUBPS     Z3, Z4, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VMULPS     Z8, Z4, Z4
+	VCVTPS2PH  $0x00, Z4, Y4
+	VMOVUPS    Y4, 64(DI)
+	VCMPPS     $0x00, Z1, Z2, K3
+	VCVTPH2PS  96(DX), Z0
+	VDIVPS     Z8, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VMINPS     Z1, Z13, Z2
+	VPANDD     Z11, Z2, Z3
+	VPMAXUD    Z15, Z3, Z3
+	VPADDD     Z14, Z3, Z3
+	VADDPS     Z3, Z2, Z4
+	VSUBPS     Z3, Z4, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VMULPS     Z8, Z4, Z4
+	VCVTPS2PH  $0x00, Z4, Y4
+	VMOVUPS    Y4, 96(DI)
+	VCMPPS     $0x00, Z1, Z2, K4
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z9, K1, Z0
+	VMOVUPS    Z0, (SI)
+	JMP        longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS      Z8, Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVDQU16   Y4, K7, (DI)
+	VCMPPS      $0x00, Z1, Z2, K1
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS      Z8, Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVDQU16   Y4, K7, 32(DI)
+	VCMPPS      $0x00, Z1, Z2, K2
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS      Z8, Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVDQU16   Y4, K7, 64(DI)
+	VCMPPS      $0x00, Z1, Z2, K3
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS      Z8, Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVDQU16   Y4, K7, 96(DI)
+	VCMPPS      $0x00, Z1, Z2, K4
+
+longtailrarenarrow:
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	VMOVDQU8.Z Z9, K1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8   Z0, K7, (SI)
+	JMP        longtailback
 
 short2stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -4051,6 +5102,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (BX), K7, Z1
@@ -4069,10 +5121,10 @@ lanetailrare:
 	VCMPPS      $0x00, Z2, Z3, K1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
+	VMOVUPS.Z   64(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VPANDD      Z12, Z0, Z2
 	VMINPS      Z2, Z13, Z3
@@ -4084,14 +5136,14 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z5
 	VMULPS      Z1, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K6, 32(DI)
+	VMOVDQU16   Y5, K7, 32(DI)
 	VCMPPS      $0x00, Z2, Z3, K2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
+	VMOVUPS.Z   128(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VPANDD      Z12, Z0, Z2
 	VMINPS      Z2, Z13, Z3
@@ -4103,14 +5155,14 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z5
 	VMULPS      Z1, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K6, 64(DI)
+	VMOVDQU16   Y5, K7, 64(DI)
 	VCMPPS      $0x00, Z2, Z3, K3
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
+	VMOVUPS.Z   192(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VPANDD      Z12, Z0, Z2
 	VMINPS      Z2, Z13, Z3
@@ -4122,7 +5174,7 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z5
 	VMULPS      Z1, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K6, 96(DI)
+	VMOVDQU16   Y5, K7, 96(DI)
 	VCMPPS      $0x00, Z2, Z3, K4
 
 lanetailrarenarrow:
@@ -4130,6 +5182,7 @@ lanetailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z9, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
@@ -4139,6 +5192,7 @@ TEXT ·FakeQuantizeFpBitsF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z14 step, Z13 most, Z12 0x7fffffff, Z11 0x7f800000, Z10 0x80000000
 	// per group: Z9 scale, Z8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 30
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -4159,6 +5213,12 @@ TEXT ·FakeQuantizeFpBitsF16AVX512(SB), NOSPLIT, $16-80
 	JEQ          short2
 	CMPQ         R11, $+16
 	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -4628,26 +5688,27 @@ grouppiece:
 	VBROADCASTSS (R8), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VFNMADD231PS Z8, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z2
 	VFMSUB231PS  Z9, Z2, Z0
 	VFNMADD231PS Z8, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z3
 	VFMSUB231PS  Z9, Z3, Z0
 	VFNMADD231PS Z8, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
@@ -4668,6 +5729,7 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z10, Z1, Z7
 	VMULPS       Z9, Z7, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
+	KMOVQ        K0, K7
 	VMOVDQU16    Y7, K7, (DI)
 	VPCMPEQD     Z0, Z5, K1
 	CMPQ         R9, $+17
@@ -4682,8 +5744,8 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z10, Z2, Z6
 	VMULPS       Z9, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y6, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y6, K7, 32(DI)
 	VPCMPEQD     Z0, Z1, K2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
@@ -4697,8 +5759,8 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z10, Z3, Z5
 	VMULPS       Z9, Z5, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y5, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y5, K7, 64(DI)
 	VPCMPEQD     Z0, Z1, K3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
@@ -4712,8 +5774,8 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMULPS       Z9, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y3, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y3, K7, 96(DI)
 	VPCMPEQD     Z0, Z1, K4
 
 grouptailnarrow:
@@ -4779,6 +5841,352 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+72(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (R8), Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBD       Z1, Z0, Z8
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VFNMADD231PS Z9, Z8, Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z8, Z0, Z7
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z7, Z0, Z1
+	VMOVAPS      Z1, Z6
+	VFMADD231PS  Z8, Z0, Z6
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z7, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z8, Z0, Z5
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z7, Z0, Z1
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z8, Z0, Z4
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z7, Z0, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z8, Z0, Z3
+
+longahead:
+	VCVTPH2PS   128(DX), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   160(DX), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   192(DX), Z0
+	VMULPS      Z7, Z0, Z16
+	VFMADD231PS Z8, Z0, Z16
+	VCVTPH2PS   224(DX), Z0
+	VMULPS      Z7, Z0, Z17
+	VFMADD231PS Z8, Z0, Z17
+	VADDPS      Z5, Z6, Z0
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPANDD      Z12, Z6, Z0
+	VPMINUD     Z13, Z0, Z18
+	VPANDD      Z11, Z18, Z19
+	VPMAXUD     Z15, Z19, Z19
+	VPADDD      Z14, Z19, Z19
+	VADDPS      Z19, Z18, Z20
+	VSUBPS      Z19, Z20, Z20
+	VPTERNLOGD  $0xf8, Z10, Z6, Z20
+	VMULPS      Z9, Z20, Z20
+	VCVTPS2PH   $0x00, Z20, Y20
+	VMOVUPS     Y20, (DI)
+	VPCMPEQD    Z0, Z18, K1
+	VPANDD      Z12, Z5, Z0
+	VPMINUD     Z13, Z0, Z18
+	VPANDD      Z11, Z18, Z19
+	VPMAXUD     Z15, Z19, Z19
+	VPADDD      Z14, Z19, Z19
+	VADDPS      Z19, Z18, Z20
+	VSUBPS      Z19, Z20, Z20
+	VPTERNLOGD  $0xf8, Z10, Z5, Z20
+	VMULPS      Z9, Z20, Z20
+	VCVTPS2PH   $0x00, Z20, Y20
+	VMOVUPS     Y20, 32(DI)
+	VPCMPEQD    Z0, Z18, K2
+	VPANDD      Z12, Z4, Z0
+	VPMINUD     Z13, Z0, Z18
+	VPANDD      Z11, Z18, Z19
+	VPMAXUD     Z15, Z19, Z19
+	VPADDD      Z14, Z19, Z19
+	VADDPS      Z19, Z18, Z20
+	VSUBPS      Z19, Z20, Z20
+	VPTERNLOGD  $0xf8, Z10, Z4, Z20
+	VMULPS      Z9, Z20, Z20
+	VCVTPS2PH   $0x00, Z20, Y20
+	VMOVUPS     Y20, 64(DI)
+	VPCMPEQD    Z0, Z18, K3
+	VPANDD      Z12, Z3, Z0
+	VPMINUD     Z13, Z0, Z18
+	VPANDD      Z11, Z18, Z19
+	VPMAXUD     Z15, Z19, Z19
+	VPADDD      Z14, Z19, Z19
+	VADDPS      Z19, Z18, Z20
+	VSUBPS      Z19, Z20, Z20
+	VPTERNLOGD  $0xf8, Z10, Z3, Z20
+	VMULPS      Z9, Z20, Z20
+	VCVTPS2PH   $0x00, Z20, Y20
+	VMOVUPS     Y20, 96(DI)
+	VPCMPEQD    Z0, Z18, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	VMOVAPS     Z16, Z4
+	VMOVAPS     Z17, Z3
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z12, Z1, Z0
+	VPMINUD     Z13, Z0, Z5
+	VPANDD      Z11, Z5, Z6
+	VPMAXUD     Z15, Z6, Z6
+	VPADDD      Z14, Z6, Z6
+	VADDPS      Z6, Z5, Z16
+	VSUBPS      Z6, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z1, Z16
+	VMULPS      Z9, Z16, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVUPS     Y16, (DI)
+	VPCMPEQD    Z0, Z5, K1
+	VPANDD      Z12, Z2, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z14, Z5, Z5
+	VADDPS      Z5, Z1, Z6
+	VSUBPS      Z5, Z6, Z6
+	VPTERNLOGD  $0xf8, Z10, Z2, Z6
+	VMULPS      Z9, Z6, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
+	VMOVUPS     Y6, 32(DI)
+	VPCMPEQD    Z0, Z1, K2
+	VPANDD      Z12, Z3, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z5
+	VSUBPS      Z2, Z5, Z5
+	VPTERNLOGD  $0xf8, Z10, Z3, Z5
+	VMULPS      Z9, Z5, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVUPS     Y5, 64(DI)
+	VPCMPEQD    Z0, Z1, K3
+	VPANDD      Z12, Z4, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z3
+	VSUBPS      Z2, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z4, Z3
+	VMULPS      Z9, Z3, Z3
+	VCVTPS2PH   $0x00, Z3, Y3
+	VMOVUPS     Y3, 96(DI)
+	VPCMPEQD    Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+
+longback:
+	ADDQ $+128, DI
+	ADDQ $+8, SI
+	ADDQ $+128, DX
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VPANDD      Z12, Z1, Z0
+	VPMINUD     Z13, Z0, Z5
+	VPANDD      Z11, Z5, Z6
+	VPMAXUD     Z15, Z6, Z6
+	VPADDD      Z14, Z6, Z6
+	VADDPS      Z6, Z5, Z16
+	VSUBPS      Z6, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z1, Z16
+	VMULPS      Z9, Z16, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	KMOVQ       K0, K7
+	VMOVDQU16   Y16, K7, (DI)
+	VPCMPEQD    Z0, Z5, K1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VPANDD      Z12, Z2, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z14, Z5, Z5
+	VADDPS      Z5, Z1, Z6
+	VSUBPS      Z5, Z6, Z6
+	VPTERNLOGD  $0xf8, Z10, Z2, Z6
+	VMULPS      Z9, Z6, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16   Y6, K7, 32(DI)
+	VPCMPEQD    Z0, Z1, K2
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	VPANDD      Z12, Z3, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z5
+	VSUBPS      Z2, Z5, Z5
+	VPTERNLOGD  $0xf8, Z10, Z3, Z5
+	VMULPS      Z9, Z5, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Y5, K7, 64(DI)
+	VPCMPEQD    Z0, Z1, K3
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	VPANDD      Z12, Z4, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z3
+	VSUBPS      Z2, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z4, Z3
+	VMULPS      Z9, Z3, Z3
+	VCVTPS2PH   $0x00, Z3, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16   Y3, K7, 96(DI)
+	VPCMPEQD    Z0, Z1, K4
+
+longtailnarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+
+longtailback:
+	MOVQ  (SP), AX
+	BZHIQ R9, AX, AX
+	MOVB  AL, (SI)
+	CMPQ  R9, $+9
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 1(SI)
+	CMPQ  R9, $+17
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 2(SI)
+	CMPQ  R9, $+25
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 3(SI)
+	CMPQ  R9, $+33
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 4(SI)
+	CMPQ  R9, $+41
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 5(SI)
+	CMPQ  R9, $+49
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 6(SI)
+	CMPQ  R9, $+57
+	JLT   staged2
+	SHRQ  $0x08, AX
+	MOVB  AL, 7(SI)
+
+staged2:
+	LEAQ (DI)(R9*2), DI
+	MOVQ R9, AX
+	SHRQ $0x03, AX
+	ADDQ AX, SI
+	LEAQ (DX)(R9*2), DX
+
+longend:
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5337,7 +6745,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (R8), K7, Z1
@@ -5345,28 +6754,28 @@ lanetail:
 	VMOVUPS.Z    (BX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(DX), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
+	VMOVUPS.Z    64(R8), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(DX), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
+	VMOVUPS.Z    128(R8), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K6, Z7
+	VMOVUPS.Z    128(BX), K7, Z7
 	VFMSUB231PS  Z7, Z6, Z0
 	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(DX), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
+	VMOVUPS.Z    192(R8), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K6, Z9
+	VMOVUPS.Z    192(BX), K7, Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -5385,6 +6794,7 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z10, Z2, Z17
 	VMULPS       Z3, Z17, Z17
 	VCVTPS2PH    $0x00, Z17, Y17
+	KMOVQ        K0, K7
 	VMOVDQU16    Y17, K7, (DI)
 	VPCMPEQD     Z0, Z1, K1
 	CMPQ         R9, $+17
@@ -5399,8 +6809,8 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMULPS       Z5, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y3, K6, 32(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16    Y3, K7, 32(DI)
 	VPCMPEQD     Z0, Z1, K2
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
@@ -5414,8 +6824,8 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z10, Z6, Z3
 	VMULPS       Z7, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y3, K6, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Y3, K7, 64(DI)
 	VPCMPEQD     Z0, Z1, K3
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
@@ -5429,8 +6839,8 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z10, Z8, Z3
 	VMULPS       Z9, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y3, K6, 96(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16    Y3, K7, 96(DI)
 	VPCMPEQD     Z0, Z1, K4
 
 lanetailnarrow:
@@ -5444,35 +6854,35 @@ lanetailback:
 	BZHIQ R9, AX, AX
 	MOVB  AL, (SI)
 	CMPQ  R9, $+9
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 1(SI)
 	CMPQ  R9, $+17
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 2(SI)
 	CMPQ  R9, $+25
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 3(SI)
 	CMPQ  R9, $+33
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 4(SI)
 	CMPQ  R9, $+41
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 5(SI)
 	CMPQ  R9, $+49
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 6(SI)
 	CMPQ  R9, $+57
-	JLT   staged2
+	JLT   staged3
 	SHRQ  $0x08, AX
 	MOVB  AL, 7(SI)
 
-staged2:
+staged3:
 laneend:
 	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
@@ -5703,9 +7113,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z9
-	VBROADCASTSS 4(BX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -5733,9 +7143,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z9
-	VBROADCASTSS 4(BX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -5763,9 +7173,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z9
-	VBROADCASTSS 4(BX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -5793,9 +7203,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z9
-	VBROADCASTSS 4(BX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -5805,6 +7215,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
@@ -5822,8 +7233,8 @@ grouptailrare:
 	VCMPPS      $0x00, Z1, Z2, K1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VPANDD      Z12, Z0, Z1
@@ -5836,12 +7247,12 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VMULPS      Z9, Z4, Z4
 	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K6, 32(DI)
+	VMOVDQU16   Y4, K7, 32(DI)
 	VCMPPS      $0x00, Z1, Z2, K2
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VPANDD      Z12, Z0, Z1
@@ -5854,12 +7265,12 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VMULPS      Z9, Z4, Z4
 	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K6, 64(DI)
+	VMOVDQU16   Y4, K7, 64(DI)
 	VCMPPS      $0x00, Z1, Z2, K3
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VPANDD      Z12, Z0, Z1
@@ -5872,7 +7283,7 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VMULPS      Z9, Z4, Z4
 	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVDQU16   Y4, K6, 96(DI)
+	VMOVDQU16   Y4, K7, 96(DI)
 	VCMPPS      $0x00, Z1, Z2, K4
 
 grouptailrarenarrow:
@@ -5891,6 +7302,229 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   32(DX), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   64(DX), Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	VCVTPH2PS   96(DX), Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z12, Z1, Z0
+	VPMINUD     Z13, Z0, Z5
+	VPANDD      Z11, Z5, Z6
+	VPMAXUD     Z15, Z6, Z6
+	VPADDD      Z14, Z6, Z6
+	VADDPS      Z6, Z5, Z16
+	VSUBPS      Z6, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z1, Z16
+	VMULPS      Z9, Z16, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVNTPS    Y16, (DI)
+	VPCMPEQD    Z0, Z5, K1
+	VPANDD      Z12, Z2, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z5
+	VPMAXUD     Z15, Z5, Z5
+	VPADDD      Z14, Z5, Z5
+	VADDPS      Z5, Z1, Z6
+	VSUBPS      Z5, Z6, Z6
+	VPTERNLOGD  $0xf8, Z10, Z2, Z6
+	VMULPS      Z9, Z6, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
+	VMOVNTPS    Y6, 32(DI)
+	VPCMPEQD    Z0, Z1, K2
+	VPANDD      Z12, Z3, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z5
+	VSUBPS      Z2, Z5, Z5
+	VPTERNLOGD  $0xf8, Z10, Z3, Z5
+	VMULPS      Z9, Z5, Z5
+	VCVTPS2PH   $0x00, Z5, Y5
+	VMOVNTPS    Y5, 64(DI)
+	VPCMPEQD    Z0, Z1, K3
+	VPANDD      Z12, Z4, Z0
+	VPMINUD     Z13, Z0, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VADDPS      Z2, Z1, Z3
+	VSUBPS      Z2, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z4, Z3
+	VMULPS      Z9, Z3, Z3
+	VCVTPS2PH   $0x00, Z3, Y3
+	VMOVNTPS    Y3, 96(DI)
+	VPCMPEQD    Z0, Z1, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	ADDQ        $+128, DI
+	ADDQ        $+8, SI
+	ADDQ        $+128, DX
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS  (DX), Z0
+	VDIVPS     Z9, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VMINPS     Z1, Z13, Z2
+	VPANDD     Z11, Z2, Z3
+	VPMAXUD    Z15, Z3, Z3
+	VPADDD     Z14, Z3, Z3
+	VADDPS     Z3, Z2, Z4
+	VSUBPS     Z3, Z4, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VMULPS     Z9, Z4, Z4
+	VCVTPS2PH  $0x00, Z4, Y4
+	VMOVUPS    Y4, (DI)
+	VCMPPS     $0x00, Z1, Z2, K1
+	VCVTPH2PS  32(DX), Z0
+	VDIVPS     Z9, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VMINPS     Z1, Z13, Z2
+	VPANDD     Z11, Z2, Z3
+	VPMAXUD    Z15, Z3, Z3
+	VPADDD     Z14, Z3, Z3
+	VADDPS     Z3, Z2, Z4
+	VSUBPS     Z3, Z4, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VMULPS     Z9, Z4, Z4
+	VCVTPS2PH  $0x00, Z4, Y4
+	VMOVUPS    Y4, 32(DI)
+	VCMPPS     $0x00, Z1, Z2, K2
+	VCVTPH2PS  64(DX), Z0
+	VDIVPS     Z9, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VMINPS     Z1, Z13, Z2
+	VPANDD     Z11, Z2, Z3
+	VPMAXUD    Z15, Z3, Z3
+	VPADDD     Z14, Z3, Z3
+	VADDPS     Z3, Z2, Z4
+	VSUBPS     Z3, Z4, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VMULPS     Z9, Z4, Z4
+	VCVTPS2PH  $0x00, Z4, Y4
+	VMOVUPS    Y4, 64(DI)
+	VCMPPS     $0x00, Z1, Z2, K3
+	VCVTPH2PS  96(DX), Z0
+	VDIVPS     Z9, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VMINPS     Z1, Z13, Z2
+	VPANDD     Z11, Z2, Z3
+	VPMAXUD    Z15, Z3, Z3
+	VPADDD     Z14, Z3, Z3
+	VADDPS     Z3, Z2, Z4
+	VSUBPS     Z3, Z4, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VMULPS     Z9, Z4, Z4
+	VCVTPS2PH  $0x00, Z4, Y4
+	VMOVUPS    Y4, 96(DI)
+	VCMPPS     $0x00, Z1, Z2, K4
+	KUNPCKWD   K1, K2, K1
+	KUNPCKWD   K3, K4, K3
+	KUNPCKDQ   K1, K3, K1
+	KMOVQ      K1, (SI)
+	JMP        longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS      Z9, Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVDQU16   Y4, K7, (DI)
+	VCMPPS      $0x00, Z1, Z2, K1
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS      Z9, Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVDQU16   Y4, K7, 32(DI)
+	VCMPPS      $0x00, Z1, Z2, K2
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS      Z9, Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVDQU16   Y4, K7, 64(DI)
+	VCMPPS      $0x00, Z1, Z2, K3
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z9, Z0, Z0
+	VPANDD      Z12, Z0, Z1
+	VMINPS      Z1, Z13, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z15, Z3, Z3
+	VPADDD      Z14, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VMULPS      Z9, Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVDQU16   Y4, K7, 96(DI)
+	VCMPPS      $0x00, Z1, Z2, K4
+
+longtailrarenarrow:
+	KUNPCKWD K1, K2, K1
+	KUNPCKWD K3, K4, K3
+	KUNPCKDQ K1, K3, K1
+	KMOVQ    K1, (SP)
+	JMP      longtailback
 
 short2stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -6266,6 +7900,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (BX), K7, Z1
@@ -6284,10 +7919,10 @@ lanetailrare:
 	VCMPPS      $0x00, Z2, Z3, K1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(DX), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(BX), K6, Z1
+	VMOVUPS.Z   64(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VPANDD      Z12, Z0, Z2
 	VMINPS      Z2, Z13, Z3
@@ -6299,14 +7934,14 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z5
 	VMULPS      Z1, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K6, 32(DI)
+	VMOVDQU16   Y5, K7, 32(DI)
 	VCMPPS      $0x00, Z2, Z3, K2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(DX), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(BX), K6, Z1
+	VMOVUPS.Z   128(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VPANDD      Z12, Z0, Z2
 	VMINPS      Z2, Z13, Z3
@@ -6318,14 +7953,14 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z5
 	VMULPS      Z1, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K6, 64(DI)
+	VMOVDQU16   Y5, K7, 64(DI)
 	VCMPPS      $0x00, Z2, Z3, K3
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(DX), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(DX), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(BX), K6, Z1
+	VMOVUPS.Z   192(BX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VPANDD      Z12, Z0, Z2
 	VMINPS      Z2, Z13, Z3
@@ -6337,7 +7972,7 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z5
 	VMULPS      Z1, Z5, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVDQU16   Y5, K6, 96(DI)
+	VMOVDQU16   Y5, K7, 96(DI)
 	VCMPPS      $0x00, Z2, Z3, K4
 
 lanetailrarenarrow:
@@ -6350,5 +7985,8 @@ lanetailrarenarrow:
 DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
 DATA constantsAVX512<>+4(SB)/4, $0x7f800000
 DATA constantsAVX512<>+8(SB)/4, $0x80000000
-DATA constantsAVX512<>+12(SB)/4, $0x01010101
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $16
+DATA constantsAVX512<>+12(SB)/4, $0x00000001
+DATA constantsAVX512<>+16(SB)/4, $0x3f800000
+DATA constantsAVX512<>+20(SB)/4, $0x34800000
+DATA constantsAVX512<>+24(SB)/4, $0x01010101
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $28

@@ -10,6 +10,7 @@ TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000
 	// per group: V9 scale, V8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -31,6 +32,12 @@ TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-72
 	MOVD length+56(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -398,6 +405,221 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V8.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V9.S4, V8.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V1.S4
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V8.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMIN V13.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	FMOVQ F0, (R0)
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	VAND V12.B16, V3.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
+longback:
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V1.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V8.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R4
+	BLT longtailnarrow
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	CMP $9, R4
+	BLT longtailnarrow
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R4
+	BLT longtailnarrow
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+longtailnarrow:
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	ADD R4<<1, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -500,22 +722,22 @@ lanetail:
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
+piece17:
+	TBZ $2, R4, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
+piece18:
+	TBZ $1, R4, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
+piece19:
+	TBZ $0, R4, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -523,24 +745,24 @@ piece12:
 	FMOVQ F31, 128(RSP)
 	MOVD R2, R16
 	ADD $80, RSP, R17
-	TBZ $3, R4, piece13
+	TBZ $3, R4, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
+piece21:
+	TBZ $2, R4, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
+piece22:
+	TBZ $1, R4, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
+piece23:
+	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece16:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -548,24 +770,24 @@ piece16:
 	FMOVQ F31, 192(RSP)
 	MOVD R3, R16
 	ADD $144, RSP, R17
-	TBZ $3, R4, piece17
+	TBZ $3, R4, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
+piece25:
+	TBZ $2, R4, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
+piece26:
+	TBZ $1, R4, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
+piece27:
+	TBZ $0, R4, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece28:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 144(RSP), F2
@@ -660,22 +882,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R4, piece21
+	TBZ $3, R4, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
+piece29:
+	TBZ $2, R4, piece30
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
+piece30:
+	TBZ $1, R4, piece31
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
+piece31:
+	TBZ $0, R4, piece32
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece24:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -950,6 +1172,131 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
+	B longback
+longtailrare:
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+longtailrarenarrow:
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1090,6 +1437,7 @@ TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000
 	// per group: V9 scale, V8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -1112,6 +1460,12 @@ TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-80
 	MOVD length+64(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -1527,6 +1881,259 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V8.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V9.S4, V8.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V8.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V5.S4
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	VCMEQ V0.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d451 // fadd v17.4s, v2.4s, v6.4s
+	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
+	FMOVQ F16, (R0)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d430 // fadd v16.4s, v1.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d491 // fadd v17.4s, v4.4s, v6.4s
+	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V17.B16, V17.B16
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
+	FMOVQ F16, 16(R0)
+	VCMEQ V0.S4, V4.S4, V4.S4
+	VUZP1 V2.H8, V5.H8, V5.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R1)
+longback:
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece16:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V8.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V8.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V5.S4
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 16(RSP)
+	VCMEQ V0.S4, V5.S4, V5.S4
+	CMP $5, R5
+	BLT longtailnarrow
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d450 // fadd v16.4s, v2.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 24(RSP)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	CMP $9, R5
+	BLT longtailnarrow
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d430 // fadd v16.4s, v1.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 32(RSP)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	CMP $13, R5
+	BLT longtailnarrow
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 40(RSP)
+	VCMEQ V0.S4, V4.S4, V4.S4
+longtailnarrow:
+	VUZP1 V2.H8, V5.H8, V5.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, 48(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	TBZ $3, R5, piece21
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece21:
+	TBZ $2, R5, piece22
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece24:
+	ADD R5<<1, R0, R0
+	ADD R5, R1, R1
+	ADD R5<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -1639,22 +2246,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
+	TBZ $3, R5, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
+piece25:
+	TBZ $2, R5, piece26
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $1, R5, piece15
+piece26:
+	TBZ $1, R5, piece27
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece15:
-	TBZ $0, R5, piece16
+piece27:
+	TBZ $0, R5, piece28
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece16:
+piece28:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -1662,24 +2269,24 @@ piece16:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R5, piece17
+	TBZ $3, R5, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
+piece29:
+	TBZ $2, R5, piece30
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
+piece30:
+	TBZ $1, R5, piece31
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
+piece31:
+	TBZ $0, R5, piece32
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece32:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -1687,24 +2294,24 @@ piece20:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R5, piece21
+	TBZ $3, R5, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R5, piece22
+piece33:
+	TBZ $2, R5, piece34
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $1, R5, piece23
+piece34:
+	TBZ $1, R5, piece35
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $0, R5, piece24
+piece35:
+	TBZ $0, R5, piece36
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece24:
+piece36:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 160(RSP), F2
@@ -1808,40 +2415,40 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece25
+	TBZ $3, R5, piece37
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece25:
-	TBZ $2, R5, piece26
+piece37:
+	TBZ $2, R5, piece38
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece26:
-	TBZ $1, R5, piece27
+piece38:
+	TBZ $1, R5, piece39
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece27:
-	TBZ $0, R5, piece28
+piece39:
+	TBZ $0, R5, piece40
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece28:
+piece40:
 	ADD $48, RSP, R16
 	MOVD R1, R17
-	TBZ $3, R5, piece29
+	TBZ $3, R5, piece41
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece29:
-	TBZ $2, R5, piece30
+piece41:
+	TBZ $2, R5, piece42
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece30:
-	TBZ $1, R5, piece31
+piece42:
+	TBZ $1, R5, piece43
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece31:
-	TBZ $0, R5, piece32
+piece43:
+	TBZ $0, R5, piece44
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece32:
+piece44:
 laneend:
 	RET
 grouprare:
@@ -2134,6 +2741,149 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d491 // fadd v17.4s, v4.4s, v6.4s
+	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
+	FMOVQ F16, 16(R0)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	B longback
+longtailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 32(RSP)
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 40(RSP)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+longtailrarenarrow:
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, 48(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -2292,6 +3042,7 @@ TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 table
 	// per group: V8 scale, V7 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -2315,6 +3066,12 @@ TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-80
 	MOVD length+64(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -2742,6 +3499,268 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V7.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V8.S4, V7.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e27dc46 // fmul v6.4s, v2.4s, v7.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
+	VFMLA V7.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
+	VFMLA V7.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
+	VFMLA V7.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
+	VFMLA V7.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V5.S4
+	VAND V11.B16, V5.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
+	VCMEQ V0.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
+	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
+	FMOVQ F17, (R0)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d492 // fadd v18.4s, v4.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V18.B16, V18.B16
+	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
+	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
+	FMOVQ F17, 16(R0)
+	VCMEQ V0.S4, V4.S4, V4.S4
+	VUZP1 V2.H8, V5.H8, V5.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V5.B16, V5.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000025 // str h5, [x1]
+longback:
+	ADD $32, R0, R0
+	ADD $2, R1, R1
+	ADD $32, R2, R2
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R5, piece12
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece12:
+	TBZ $1, R5, piece13
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece13:
+	TBZ $0, R5, piece14
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece14:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
+	VFMLA V7.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
+	VFMLA V7.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
+	VFMLA V7.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
+	VFMLA V7.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V5.S4
+	VAND V11.B16, V5.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
+	FMOVD F17, 16(RSP)
+	VCMEQ V0.S4, V5.S4, V5.S4
+	CMP $5, R5
+	BLT longtailnarrow
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d451 // fadd v17.4s, v2.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
+	FMOVD F17, 24(RSP)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	CMP $9, R5
+	BLT longtailnarrow
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
+	FMOVD F17, 32(RSP)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	CMP $13, R5
+	BLT longtailnarrow
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d491 // fadd v17.4s, v4.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
+	FMOVD F17, 40(RSP)
+	VCMEQ V0.S4, V4.S4, V4.S4
+longtailnarrow:
+	VUZP1 V2.H8, V5.H8, V5.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V5.B16, V5.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d0063e5 // str h5, [sp, #48]
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R5, piece16
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece16:
+	TBZ $1, R5, piece17
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece17:
+	TBZ $0, R5, piece18
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece18:
+	MOVD $0, R17
+	ADD R5, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVHU 48(RSP), R19
+	AND R16, R19, R19
+	MOVH R19, 48(RSP)
+	ADD $48, RSP, R16
+	MOVD R1, R17
+	ADD $7, R5, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece19
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece19:
+	TBZ $0, R20, piece20
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece20:
+	ADD R5<<1, R0, R0
+	ADD R5>>3, R1, R1
+	ADD R5<<1, R2, R2
+longend:
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -2857,22 +3876,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece11
+	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R5, piece12
+piece21:
+	TBZ $2, R5, piece22
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $1, R5, piece13
+piece22:
+	TBZ $1, R5, piece23
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece13:
-	TBZ $0, R5, piece14
+piece23:
+	TBZ $0, R5, piece24
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece14:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -2880,24 +3899,24 @@ piece14:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R5, piece15
+	TBZ $3, R5, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R5, piece16
+piece25:
+	TBZ $2, R5, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R5, piece17
+piece26:
+	TBZ $1, R5, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R5, piece18
+piece27:
+	TBZ $0, R5, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece18:
+piece28:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -2905,24 +3924,24 @@ piece18:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R5, piece19
+	TBZ $3, R5, piece29
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R5, piece20
+piece29:
+	TBZ $2, R5, piece30
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $1, R5, piece21
+piece30:
+	TBZ $1, R5, piece31
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $0, R5, piece22
+piece31:
+	TBZ $0, R5, piece32
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
+piece32:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 160(RSP), F2
@@ -3029,22 +4048,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece23
+	TBZ $3, R5, piece33
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece23:
-	TBZ $2, R5, piece24
+piece33:
+	TBZ $2, R5, piece34
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece24:
-	TBZ $1, R5, piece25
+piece34:
+	TBZ $1, R5, piece35
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece25:
-	TBZ $0, R5, piece26
+piece35:
+	TBZ $0, R5, piece36
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece26:
+piece36:
 	MOVD $0, R17
 	ADD R5, R17, R16
 	MOVD $1, R17
@@ -3058,14 +4077,14 @@ piece26:
 	ADD $7, R5, R20
 	MOVD $0, R19
 	ADD R20>>3, R19, R20
-	TBZ $1, R20, piece27
+	TBZ $1, R20, piece37
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R20, piece28
+piece37:
+	TBZ $0, R20, piece38
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece28:
+piece38:
 laneend:
 	RET
 grouprare:
@@ -3364,6 +4383,155 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
+	WORD $0x4e216a05 // fcvtn2 v5.8h, v16.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
+	VAND V11.B16, V5.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
+	VAND V11.B16, V4.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d492 // fadd v18.4s, v4.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V18.B16, V18.B16
+	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
+	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
+	FMOVQ F17, 16(R0)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d000023 // str h3, [x1]
+	B longback
+longtailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
+	VAND V11.B16, V5.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
+	FMOVD F17, 32(RSP)
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
+	VAND V11.B16, V4.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d491 // fadd v17.4s, v4.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
+	FMOVD F17, 40(RSP)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+longtailrarenarrow:
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d0063e3 // str h3, [sp, #48]
+	B longtailback
 lanerare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h

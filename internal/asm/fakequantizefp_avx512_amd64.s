@@ -446,23 +446,24 @@ grouppiece:
 	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VFNMADD231PS Z8, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z8, Z0, Z2
 	VFMSUB231PS  Z9, Z2, Z0
 	VFNMADD231PS Z8, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z8, Z0, Z3
 	VFMSUB231PS  Z9, Z3, Z0
 	VFNMADD231PS Z8, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
 	VFNMADD231PS Z8, Z0, Z4
@@ -481,6 +482,7 @@ grouppiece:
 	VSUBPS       Z5, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VMULPS       Z9, Z0, Z0
+	KMOVQ        K0, K7
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
@@ -493,8 +495,8 @@ grouppiece:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	VMULPS       Z9, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z0, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z12, Z3, Z0
@@ -506,8 +508,8 @@ grouppiece:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z3, Z0
 	VMULPS       Z9, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z0, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z12, Z4, Z0
@@ -519,8 +521,8 @@ grouppiece:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z4, Z0
 	VMULPS       Z9, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z0, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z0, K7, 192(DI)
 
 grouptailnarrow:
 grouptailback:
@@ -1037,32 +1039,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (BX), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(DX), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(DX), K6, Z7
+	VMOVUPS.Z    128(DX), K7, Z7
 	VFMSUB231PS  Z7, Z6, Z0
 	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(DX), K6, Z9
+	VMOVUPS.Z    192(DX), K7, Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -1080,6 +1083,7 @@ lanetail:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z2, Z0
 	VMULPS       Z3, Z0, Z0
+	KMOVQ        K0, K7
 	VMOVUPS      Z0, K7, (DI)
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
@@ -1092,8 +1096,8 @@ lanetail:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z4, Z0
 	VMULPS       Z5, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z0, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z0, K7, 64(DI)
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	VPANDD       Z12, Z6, Z0
@@ -1105,8 +1109,8 @@ lanetail:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z6, Z0
 	VMULPS       Z7, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z0, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z0, K7, 128(DI)
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	VPANDD       Z12, Z8, Z0
@@ -1118,8 +1122,8 @@ lanetail:
 	VSUBPS       Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z8, Z0
 	VMULPS       Z9, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z0, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z0, K7, 192(DI)
 
 lanetailnarrow:
 lanetailback:
@@ -1317,9 +1321,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1347,9 +1351,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1377,9 +1381,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1407,9 +1411,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1419,6 +1423,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VDIVPS     Z9, Z0, Z0
 	VPANDD     Z12, Z0, Z1
@@ -1433,8 +1438,8 @@ grouptailrare:
 	VMOVUPS    Z1, K7, (DI)
 	CMPQ       R8, $+17
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z0
 	VDIVPS     Z9, Z0, Z0
 	VPANDD     Z12, Z0, Z1
 	VMINPS     Z1, Z13, Z1
@@ -1445,11 +1450,11 @@ grouptailrare:
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VMULPS     Z9, Z1, Z1
-	VMOVUPS    Z1, K6, 64(DI)
+	VMOVUPS    Z1, K7, 64(DI)
 	CMPQ       R8, $+33
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z0
 	VDIVPS     Z9, Z0, Z0
 	VPANDD     Z12, Z0, Z1
 	VMINPS     Z1, Z13, Z1
@@ -1460,11 +1465,11 @@ grouptailrare:
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VMULPS     Z9, Z1, Z1
-	VMOVUPS    Z1, K6, 128(DI)
+	VMOVUPS    Z1, K7, 128(DI)
 	CMPQ       R8, $+49
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z0
 	VDIVPS     Z9, Z0, Z0
 	VPANDD     Z12, Z0, Z1
 	VMINPS     Z1, Z13, Z1
@@ -1475,7 +1480,7 @@ grouptailrare:
 	VSUBPS     Z2, Z1, Z1
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	VMULPS     Z9, Z1, Z1
-	VMOVUPS    Z1, K6, 192(DI)
+	VMOVUPS    Z1, K7, 192(DI)
 
 grouptailrarenarrow:
 	JMP grouptailback
@@ -1806,6 +1811,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VMOVUPS.Z  (DX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
@@ -1821,9 +1827,9 @@ lanetailrare:
 	VMOVUPS    Z2, K7, (DI)
 	CMPQ       R8, $+17
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
-	VMOVUPS.Z  64(DX), K6, Z1
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z0
+	VMOVUPS.Z  64(DX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
 	VPANDD     Z12, Z0, Z2
 	VMINPS     Z2, Z13, Z2
@@ -1834,12 +1840,12 @@ lanetailrare:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VMULPS     Z1, Z2, Z2
-	VMOVUPS    Z2, K6, 64(DI)
+	VMOVUPS    Z2, K7, 64(DI)
 	CMPQ       R8, $+33
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
-	VMOVUPS.Z  128(DX), K6, Z1
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z0
+	VMOVUPS.Z  128(DX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
 	VPANDD     Z12, Z0, Z2
 	VMINPS     Z2, Z13, Z2
@@ -1850,12 +1856,12 @@ lanetailrare:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VMULPS     Z1, Z2, Z2
-	VMOVUPS    Z2, K6, 128(DI)
+	VMOVUPS    Z2, K7, 128(DI)
 	CMPQ       R8, $+49
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
-	VMOVUPS.Z  192(DX), K6, Z1
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z0
+	VMOVUPS.Z  192(DX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
 	VPANDD     Z12, Z0, Z2
 	VMINPS     Z2, Z13, Z2
@@ -1866,7 +1872,7 @@ lanetailrare:
 	VSUBPS     Z3, Z2, Z2
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VMULPS     Z1, Z2, Z2
-	VMOVUPS    Z2, K6, 192(DI)
+	VMOVUPS    Z2, K7, 192(DI)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -2355,23 +2361,24 @@ grouppiece:
 	VBROADCASTSS (R8), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z8, Z1, Z0
 	VFNMADD231PS Z7, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z7, Z0, Z2
 	VFMSUB231PS  Z8, Z2, Z0
 	VFNMADD231PS Z7, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z7, Z0, Z3
 	VFMSUB231PS  Z8, Z3, Z0
 	VFNMADD231PS Z7, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z7, Z0, Z4
 	VFMSUB231PS  Z8, Z4, Z0
 	VFNMADD231PS Z7, Z0, Z4
@@ -2390,6 +2397,7 @@ grouppiece:
 	VSUBPS       Z6, Z16, Z16
 	VPTERNLOGD   $0xf8, Z10, Z1, Z16
 	VMULPS       Z8, Z16, Z16
+	KMOVQ        K0, K7
 	VMOVUPS      Z16, K7, (DI)
 	VPCMPEQD     Z0, Z5, K1
 	CMPQ         R9, $+17
@@ -2403,8 +2411,8 @@ grouppiece:
 	VSUBPS       Z5, Z6, Z6
 	VPTERNLOGD   $0xf8, Z10, Z2, Z6
 	VMULPS       Z8, Z6, Z6
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z6, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z6, K7, 64(DI)
 	VPCMPEQD     Z0, Z1, K2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
@@ -2417,8 +2425,8 @@ grouppiece:
 	VSUBPS       Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z10, Z3, Z5
 	VMULPS       Z8, Z5, Z5
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z5, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z5, K7, 128(DI)
 	VPCMPEQD     Z0, Z1, K3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
@@ -2431,8 +2439,8 @@ grouppiece:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMULPS       Z8, Z3, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z3, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z3, K7, 192(DI)
 	VPCMPEQD     Z0, Z1, K4
 
 grouptailnarrow:
@@ -2440,6 +2448,7 @@ grouptailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z9, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 grouptailback:
@@ -3007,32 +3016,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMOVUPS.Z    (R8), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (BX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(R8), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(R8), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K6, Z7
+	VMOVUPS.Z    128(BX), K7, Z7
 	VFMSUB231PS  Z7, Z6, Z0
 	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(R8), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K6, Z16
+	VMOVUPS.Z    192(BX), K7, Z16
 	VFMSUB231PS  Z16, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -3050,6 +3060,7 @@ lanetail:
 	VSUBPS       Z17, Z18, Z18
 	VPTERNLOGD   $0xf8, Z10, Z2, Z18
 	VMULPS       Z3, Z18, Z18
+	KMOVQ        K0, K7
 	VMOVUPS      Z18, K7, (DI)
 	VPCMPEQD     Z0, Z1, K1
 	CMPQ         R9, $+17
@@ -3063,8 +3074,8 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMULPS       Z5, Z3, Z3
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z3, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z3, K7, 64(DI)
 	VPCMPEQD     Z0, Z1, K2
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
@@ -3077,8 +3088,8 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z10, Z6, Z3
 	VMULPS       Z7, Z3, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z3, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z3, K7, 128(DI)
 	VPCMPEQD     Z0, Z1, K3
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
@@ -3091,8 +3102,8 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z10, Z8, Z3
 	VMULPS       Z16, Z3, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z3, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z3, K7, 192(DI)
 	VPCMPEQD     Z0, Z1, K4
 
 lanetailnarrow:
@@ -3100,6 +3111,7 @@ lanetailnarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z9, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 
 lanetailback:
@@ -3326,9 +3338,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -3356,9 +3368,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -3386,9 +3398,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -3416,9 +3428,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -3428,6 +3440,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (DX), K7, Z0
 	VDIVPS     Z8, Z0, Z0
 	VPANDD     Z12, Z0, Z1
@@ -3443,8 +3456,8 @@ grouptailrare:
 	VCMPPS     $0x00, Z1, Z2, K1
 	CMPQ       R9, $+17
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(DX), K6, Z0
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(DX), K7, Z0
 	VDIVPS     Z8, Z0, Z0
 	VPANDD     Z12, Z0, Z1
 	VMINPS     Z1, Z13, Z2
@@ -3455,12 +3468,12 @@ grouptailrare:
 	VSUBPS     Z3, Z4, Z4
 	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VMULPS     Z8, Z4, Z4
-	VMOVUPS    Z4, K6, 64(DI)
+	VMOVUPS    Z4, K7, 64(DI)
 	VCMPPS     $0x00, Z1, Z2, K2
 	CMPQ       R9, $+33
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(DX), K7, Z0
 	VDIVPS     Z8, Z0, Z0
 	VPANDD     Z12, Z0, Z1
 	VMINPS     Z1, Z13, Z2
@@ -3471,12 +3484,12 @@ grouptailrare:
 	VSUBPS     Z3, Z4, Z4
 	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VMULPS     Z8, Z4, Z4
-	VMOVUPS    Z4, K6, 128(DI)
+	VMOVUPS    Z4, K7, 128(DI)
 	VCMPPS     $0x00, Z1, Z2, K3
 	CMPQ       R9, $+49
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z0
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(DX), K7, Z0
 	VDIVPS     Z8, Z0, Z0
 	VPANDD     Z12, Z0, Z1
 	VMINPS     Z1, Z13, Z2
@@ -3487,7 +3500,7 @@ grouptailrare:
 	VSUBPS     Z3, Z4, Z4
 	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VMULPS     Z8, Z4, Z4
-	VMOVUPS    Z4, K6, 192(DI)
+	VMOVUPS    Z4, K7, 192(DI)
 	VCMPPS     $0x00, Z1, Z2, K4
 
 grouptailrarenarrow:
@@ -3495,6 +3508,7 @@ grouptailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z9, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
@@ -3871,6 +3885,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (DX), K7, Z0
 	VMOVUPS.Z  (BX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
@@ -3887,9 +3902,9 @@ lanetailrare:
 	VCMPPS     $0x00, Z2, Z3, K1
 	CMPQ       R9, $+17
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(DX), K6, Z0
-	VMOVUPS.Z  64(BX), K6, Z1
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(DX), K7, Z0
+	VMOVUPS.Z  64(BX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
 	VPANDD     Z12, Z0, Z2
 	VMINPS     Z2, Z13, Z3
@@ -3900,13 +3915,13 @@ lanetailrare:
 	VSUBPS     Z4, Z5, Z5
 	VPTERNLOGD $0xf8, Z10, Z0, Z5
 	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K6, 64(DI)
+	VMOVUPS    Z5, K7, 64(DI)
 	VCMPPS     $0x00, Z2, Z3, K2
 	CMPQ       R9, $+33
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z0
-	VMOVUPS.Z  128(BX), K6, Z1
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(DX), K7, Z0
+	VMOVUPS.Z  128(BX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
 	VPANDD     Z12, Z0, Z2
 	VMINPS     Z2, Z13, Z3
@@ -3917,13 +3932,13 @@ lanetailrare:
 	VSUBPS     Z4, Z5, Z5
 	VPTERNLOGD $0xf8, Z10, Z0, Z5
 	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K6, 128(DI)
+	VMOVUPS    Z5, K7, 128(DI)
 	VCMPPS     $0x00, Z2, Z3, K3
 	CMPQ       R9, $+49
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z0
-	VMOVUPS.Z  192(BX), K6, Z1
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(DX), K7, Z0
+	VMOVUPS.Z  192(BX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
 	VPANDD     Z12, Z0, Z2
 	VMINPS     Z2, Z13, Z3
@@ -3934,7 +3949,7 @@ lanetailrare:
 	VSUBPS     Z4, Z5, Z5
 	VPTERNLOGD $0xf8, Z10, Z0, Z5
 	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K6, 192(DI)
+	VMOVUPS    Z5, K7, 192(DI)
 	VCMPPS     $0x00, Z2, Z3, K4
 
 lanetailrarenarrow:
@@ -3942,6 +3957,7 @@ lanetailrarenarrow:
 	KUNPCKWD   K3, K4, K3
 	KUNPCKDQ   K1, K3, K1
 	VMOVDQU8.Z Z9, K1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
@@ -4424,23 +4440,24 @@ grouppiece:
 	VBROADCASTSS (R8), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
 	VFNMADD231PS Z8, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z8, Z0, Z2
 	VFMSUB231PS  Z9, Z2, Z0
 	VFNMADD231PS Z8, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z8, Z0, Z3
 	VFMSUB231PS  Z9, Z3, Z0
 	VFNMADD231PS Z8, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z8, Z0, Z4
 	VFMSUB231PS  Z9, Z4, Z0
 	VFNMADD231PS Z8, Z0, Z4
@@ -4459,6 +4476,7 @@ grouppiece:
 	VSUBPS       Z6, Z7, Z7
 	VPTERNLOGD   $0xf8, Z10, Z1, Z7
 	VMULPS       Z9, Z7, Z7
+	KMOVQ        K0, K7
 	VMOVUPS      Z7, K7, (DI)
 	VPCMPEQD     Z0, Z5, K1
 	CMPQ         R9, $+17
@@ -4472,8 +4490,8 @@ grouppiece:
 	VSUBPS       Z5, Z6, Z6
 	VPTERNLOGD   $0xf8, Z10, Z2, Z6
 	VMULPS       Z9, Z6, Z6
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z6, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z6, K7, 64(DI)
 	VPCMPEQD     Z0, Z1, K2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
@@ -4486,8 +4504,8 @@ grouppiece:
 	VSUBPS       Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z10, Z3, Z5
 	VMULPS       Z9, Z5, Z5
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z5, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z5, K7, 128(DI)
 	VPCMPEQD     Z0, Z1, K3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
@@ -4500,8 +4518,8 @@ grouppiece:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMULPS       Z9, Z3, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z3, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z3, K7, 192(DI)
 	VPCMPEQD     Z0, Z1, K4
 
 grouptailnarrow:
@@ -5105,32 +5123,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMOVUPS.Z    (R8), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (BX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	VMOVUPS.Z    64(R8), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(R8), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    64(BX), K6, Z5
+	VMOVUPS.Z    64(BX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	VMOVUPS.Z    128(R8), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(R8), K7, Z1
 	VMULPS       Z1, Z0, Z6
-	VMOVUPS.Z    128(BX), K6, Z7
+	VMOVUPS.Z    128(BX), K7, Z7
 	VFMSUB231PS  Z7, Z6, Z0
 	VFNMADD231PS Z1, Z0, Z6
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	VMOVUPS.Z    192(R8), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(R8), K7, Z1
 	VMULPS       Z1, Z0, Z8
-	VMOVUPS.Z    192(BX), K6, Z9
+	VMOVUPS.Z    192(BX), K7, Z9
 	VFMSUB231PS  Z9, Z8, Z0
 	VFNMADD231PS Z1, Z0, Z8
 	VADDPS       Z4, Z2, Z0
@@ -5148,6 +5167,7 @@ lanetail:
 	VSUBPS       Z16, Z17, Z17
 	VPTERNLOGD   $0xf8, Z10, Z2, Z17
 	VMULPS       Z3, Z17, Z17
+	KMOVQ        K0, K7
 	VMOVUPS      Z17, K7, (DI)
 	VPCMPEQD     Z0, Z1, K1
 	CMPQ         R9, $+17
@@ -5161,8 +5181,8 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VMULPS       Z5, Z3, Z3
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z3, K6, 64(DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS      Z3, K7, 64(DI)
 	VPCMPEQD     Z0, Z1, K2
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
@@ -5175,8 +5195,8 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z10, Z6, Z3
 	VMULPS       Z7, Z3, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z3, K6, 128(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS      Z3, K7, 128(DI)
 	VPCMPEQD     Z0, Z1, K3
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
@@ -5189,8 +5209,8 @@ lanetail:
 	VSUBPS       Z2, Z3, Z3
 	VPTERNLOGD   $0xf8, Z10, Z8, Z3
 	VMULPS       Z9, Z3, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z3, K6, 192(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS      Z3, K7, 192(DI)
 	VPCMPEQD     Z0, Z1, K4
 
 lanetailnarrow:
@@ -5453,9 +5473,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z9
-	VBROADCASTSS 4(BX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -5483,9 +5503,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z9
-	VBROADCASTSS 4(BX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -5513,9 +5533,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z9
-	VBROADCASTSS 4(BX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -5543,9 +5563,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z9
-	VBROADCASTSS 4(BX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z9
+	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -5555,6 +5575,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (DX), K7, Z0
 	VDIVPS     Z9, Z0, Z0
 	VPANDD     Z12, Z0, Z1
@@ -5570,8 +5591,8 @@ grouptailrare:
 	VCMPPS     $0x00, Z1, Z2, K1
 	CMPQ       R9, $+17
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(DX), K6, Z0
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(DX), K7, Z0
 	VDIVPS     Z9, Z0, Z0
 	VPANDD     Z12, Z0, Z1
 	VMINPS     Z1, Z13, Z2
@@ -5582,12 +5603,12 @@ grouptailrare:
 	VSUBPS     Z3, Z4, Z4
 	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VMULPS     Z9, Z4, Z4
-	VMOVUPS    Z4, K6, 64(DI)
+	VMOVUPS    Z4, K7, 64(DI)
 	VCMPPS     $0x00, Z1, Z2, K2
 	CMPQ       R9, $+33
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(DX), K7, Z0
 	VDIVPS     Z9, Z0, Z0
 	VPANDD     Z12, Z0, Z1
 	VMINPS     Z1, Z13, Z2
@@ -5598,12 +5619,12 @@ grouptailrare:
 	VSUBPS     Z3, Z4, Z4
 	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VMULPS     Z9, Z4, Z4
-	VMOVUPS    Z4, K6, 128(DI)
+	VMOVUPS    Z4, K7, 128(DI)
 	VCMPPS     $0x00, Z1, Z2, K3
 	CMPQ       R9, $+49
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z0
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(DX), K7, Z0
 	VDIVPS     Z9, Z0, Z0
 	VPANDD     Z12, Z0, Z1
 	VMINPS     Z1, Z13, Z2
@@ -5614,7 +5635,7 @@ grouptailrare:
 	VSUBPS     Z3, Z4, Z4
 	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VMULPS     Z9, Z4, Z4
-	VMOVUPS    Z4, K6, 192(DI)
+	VMOVUPS    Z4, K7, 192(DI)
 	VCMPPS     $0x00, Z1, Z2, K4
 
 grouptailrarenarrow:
@@ -5992,6 +6013,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (DX), K7, Z0
 	VMOVUPS.Z  (BX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
@@ -6008,9 +6030,9 @@ lanetailrare:
 	VCMPPS     $0x00, Z2, Z3, K1
 	CMPQ       R9, $+17
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(DX), K6, Z0
-	VMOVUPS.Z  64(BX), K6, Z1
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(DX), K7, Z0
+	VMOVUPS.Z  64(BX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
 	VPANDD     Z12, Z0, Z2
 	VMINPS     Z2, Z13, Z3
@@ -6021,13 +6043,13 @@ lanetailrare:
 	VSUBPS     Z4, Z5, Z5
 	VPTERNLOGD $0xf8, Z10, Z0, Z5
 	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K6, 64(DI)
+	VMOVUPS    Z5, K7, 64(DI)
 	VCMPPS     $0x00, Z2, Z3, K2
 	CMPQ       R9, $+33
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(DX), K6, Z0
-	VMOVUPS.Z  128(BX), K6, Z1
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(DX), K7, Z0
+	VMOVUPS.Z  128(BX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
 	VPANDD     Z12, Z0, Z2
 	VMINPS     Z2, Z13, Z3
@@ -6038,13 +6060,13 @@ lanetailrare:
 	VSUBPS     Z4, Z5, Z5
 	VPTERNLOGD $0xf8, Z10, Z0, Z5
 	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K6, 128(DI)
+	VMOVUPS    Z5, K7, 128(DI)
 	VCMPPS     $0x00, Z2, Z3, K3
 	CMPQ       R9, $+49
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(DX), K6, Z0
-	VMOVUPS.Z  192(BX), K6, Z1
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(DX), K7, Z0
+	VMOVUPS.Z  192(BX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
 	VPANDD     Z12, Z0, Z2
 	VMINPS     Z2, Z13, Z3
@@ -6055,7 +6077,7 @@ lanetailrare:
 	VSUBPS     Z4, Z5, Z5
 	VPTERNLOGD $0xf8, Z10, Z0, Z5
 	VMULPS     Z1, Z5, Z5
-	VMOVUPS    Z5, K6, 192(DI)
+	VMOVUPS    Z5, K7, 192(DI)
 	VCMPPS     $0x00, Z2, Z3, K4
 
 lanetailrarenarrow:

@@ -38,7 +38,7 @@ lanetail:
 	JEQ   laneend
 	MOVQ  $-1, AX
 	BZHIQ DX, AX, AX
-	KMOVQ AX, K7
+	KMOVQ AX, K0
 	CMPQ  DX, $+17
 	JLT   lanetailnarrow
 	CMPQ  DX, $+33
@@ -47,6 +47,7 @@ lanetail:
 	JLT   lanetailnarrow
 
 lanetailnarrow:
+	KMOVQ      K0, K7
 	VMOVDQU8.Z (SI), K7, Z0
 	VPANDD     Z15, Z0, Z1
 	VMOVDQU8.Z Z1, K7, Z1
@@ -56,8 +57,8 @@ lanetailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 laneend:
 	MOVQ  ahead+24(FP), AX
@@ -124,7 +125,7 @@ lanetail:
 	JEQ   laneend
 	MOVQ  $-1, AX
 	BZHIQ DX, AX, AX
-	KMOVQ AX, K7
+	KMOVQ AX, K0
 	CMPQ  DX, $+17
 	JLT   lanetailnarrow
 	CMPQ  DX, $+33
@@ -137,12 +138,13 @@ lanetailnarrow:
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBW.Z (SI), K6, Z0
+	KMOVQ       AX, K7
+	VPMOVZXBW.Z (SI), K7, Z0
 	VPSLLD      $0x04, Z0, Z1
 	VPTERNLOGD  $0xa8, Z14, Z0, Z1
 	VPXORD      Z15, Z1, Z1
 	VPSUBB      Z15, Z1, Z1
+	KMOVQ       K0, K7
 	VMOVDQU8    Z1, K7, (DI)
 
 laneend:
@@ -208,7 +210,7 @@ lanetail:
 	JEQ   laneend
 	MOVQ  $-1, AX
 	BZHIQ DX, AX, AX
-	KMOVQ AX, K7
+	KMOVQ AX, K0
 	CMPQ  DX, $+17
 	JLT   lanetailnarrow
 	CMPQ  DX, $+33
@@ -217,6 +219,7 @@ lanetail:
 	JLT   lanetailnarrow
 
 lanetailnarrow:
+	KMOVQ      K0, K7
 	VMOVDQU8.Z (SI), K7, Z0
 	VPANDD     Z15, Z0, Z1
 	VMOVDQU8.Z Z1, K7, Z1
@@ -227,8 +230,8 @@ lanetailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (DI)
 
 laneend:
 	MOVQ  ahead+24(FP), AX
@@ -298,7 +301,7 @@ lanetail:
 	JEQ   laneend
 	MOVQ  $-1, AX
 	BZHIQ DX, AX, AX
-	KMOVQ AX, K7
+	KMOVQ AX, K0
 	CMPQ  DX, $+17
 	JLT   lanetailnarrow
 	CMPQ  DX, $+33
@@ -311,14 +314,15 @@ lanetailnarrow:
 	SHRQ        $0x02, CX
 	MOVQ        $-1, AX
 	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBD.Z (SI), K6, Z0
+	KMOVQ       AX, K7
+	VPMOVZXBD.Z (SI), K7, Z0
 	VPSLLD      $0x06, Z0, Z1
 	VPORD       Z0, Z1, Z1
 	VPSLLD      $0x0c, Z1, Z0
 	VPTERNLOGD  $0xa8, Z14, Z1, Z0
 	VPXORD      Z15, Z0, Z0
 	VPSUBB      Z15, Z0, Z0
+	KMOVQ       K0, K7
 	VMOVDQU8    Z0, K7, (DI)
 
 laneend:

@@ -97,7 +97,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -115,8 +116,8 @@ lanetail:
 	VMOVUPS      Z1, K7, (SI)
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -124,17 +125,17 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
-	VMOVUPS      Z1, K6, 64(DI)
+	VMOVUPS      Z1, K7, 64(DI)
 	VMAXPS       Z1, Z11, Z0
 	VMINPS       Z0, Z10, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z9, K1, Z1
-	VMOVUPS      Z1, K6, 64(SI)
+	VMOVUPS      Z1, K7, 64(SI)
 	CMPQ         BX, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -142,17 +143,17 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
-	VMOVUPS      Z1, K6, 128(DI)
+	VMOVUPS      Z1, K7, 128(DI)
 	VMAXPS       Z1, Z11, Z0
 	VMINPS       Z0, Z10, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z9, K1, Z1
-	VMOVUPS      Z1, K6, 128(SI)
+	VMOVUPS      Z1, K7, 128(SI)
 	CMPQ         BX, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -160,13 +161,13 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
-	VMOVUPS      Z1, K6, 192(DI)
+	VMOVUPS      Z1, K7, 192(DI)
 	VMAXPS       Z1, Z11, Z0
 	VMINPS       Z0, Z10, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z9, K1, Z1
-	VMOVUPS      Z1, K6, 192(SI)
+	VMOVUPS      Z1, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -284,7 +285,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (R8), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -305,8 +307,8 @@ lanetail:
 	VMOVUPS      Z0, K7, (BX)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R8), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -314,20 +316,20 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
-	VMOVUPS      Z1, K6, 64(DI)
+	VMOVUPS      Z1, K7, 64(DI)
 	VMAXPS       Z1, Z10, Z2
 	VMINPS       Z2, Z9, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K6, 64(SI)
-	VMOVUPS      Z14, K6, 64(DX)
+	VMOVUPS      Z1, K7, 64(SI)
+	VMOVUPS      Z14, K7, 64(DX)
 	VSUBPS       Z0, Z7, Z0
-	VMOVUPS      Z0, K6, 64(BX)
+	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R8), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -335,20 +337,20 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
-	VMOVUPS      Z1, K6, 128(DI)
+	VMOVUPS      Z1, K7, 128(DI)
 	VMAXPS       Z1, Z10, Z2
 	VMINPS       Z2, Z9, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K6, 128(SI)
-	VMOVUPS      Z14, K6, 128(DX)
+	VMOVUPS      Z1, K7, 128(SI)
+	VMOVUPS      Z14, K7, 128(DX)
 	VSUBPS       Z0, Z7, Z0
-	VMOVUPS      Z0, K6, 128(BX)
+	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R8), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -356,16 +358,16 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
-	VMOVUPS      Z1, K6, 192(DI)
+	VMOVUPS      Z1, K7, 192(DI)
 	VMAXPS       Z1, Z10, Z2
 	VMINPS       Z2, Z9, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K6, 192(SI)
-	VMOVUPS      Z14, K6, 192(DX)
+	VMOVUPS      Z1, K7, 192(SI)
+	VMOVUPS      Z14, K7, 192(DX)
 	VSUBPS       Z0, Z7, Z0
-	VMOVUPS      Z0, K6, 192(BX)
+	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
 laneend:
@@ -534,7 +536,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (R8), K7, Z0
 	VMINPS       Z0, Z12, Z0
 	VMOVUPS.Z    (R9), K7, Z1
@@ -567,10 +570,10 @@ lanetail:
 	VMOVUPS      Z0, K7, (BX)
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R8), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    64(R9), K6, Z1
+	VMOVUPS.Z    64(R9), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z10, Z1, Z2
@@ -580,13 +583,13 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMAXPS       Z2, Z9, Z2
-	VMOVUPS      Z2, K6, 64(DI)
+	VMOVUPS      Z2, K7, 64(DI)
 	VMAXPS       Z2, Z8, Z1
 	VMINPS       Z1, Z7, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z6, K1, Z1
-	VMOVUPS      Z1, K6, 64(SI)
+	VMOVUPS      Z1, K7, 64(SI)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VSUBPS       Z2, Z14, Z2
@@ -595,15 +598,15 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K6, 64(DX)
+	VMOVUPS      Z2, K7, 64(DX)
 	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, K6, 64(BX)
+	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R8), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    128(R9), K6, Z1
+	VMOVUPS.Z    128(R9), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z10, Z1, Z2
@@ -613,13 +616,13 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMAXPS       Z2, Z9, Z2
-	VMOVUPS      Z2, K6, 128(DI)
+	VMOVUPS      Z2, K7, 128(DI)
 	VMAXPS       Z2, Z8, Z1
 	VMINPS       Z1, Z7, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z6, K1, Z1
-	VMOVUPS      Z1, K6, 128(SI)
+	VMOVUPS      Z1, K7, 128(SI)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VSUBPS       Z2, Z14, Z2
@@ -628,15 +631,15 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K6, 128(DX)
+	VMOVUPS      Z2, K7, 128(DX)
 	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, K6, 128(BX)
+	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R8), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    192(R9), K6, Z1
+	VMOVUPS.Z    192(R9), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z10, Z1, Z2
@@ -646,13 +649,13 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMAXPS       Z2, Z9, Z2
-	VMOVUPS      Z2, K6, 192(DI)
+	VMOVUPS      Z2, K7, 192(DI)
 	VMAXPS       Z2, Z8, Z1
 	VMINPS       Z1, Z7, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z6, K1, Z1
-	VMOVUPS      Z1, K6, 192(SI)
+	VMOVUPS      Z1, K7, 192(SI)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
 	VSUBPS       Z2, Z14, Z2
@@ -661,9 +664,9 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K6, 192(DX)
+	VMOVUPS      Z2, K7, 192(DX)
 	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, K6, 192(BX)
+	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
 laneend:
@@ -771,7 +774,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -791,8 +795,8 @@ lanetail:
 	VMOVUPS      Z1, K7, (SI)
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -802,17 +806,17 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
-	VMOVUPS      Z1, K6, 64(DI)
+	VMOVUPS      Z1, K7, 64(DI)
 	VMAXPS       Z1, Z11, Z0
 	VMINPS       Z0, Z10, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z9, K1, Z1
-	VMOVUPS      Z1, K6, 64(SI)
+	VMOVUPS      Z1, K7, 64(SI)
 	CMPQ         BX, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -822,17 +826,17 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
-	VMOVUPS      Z1, K6, 128(DI)
+	VMOVUPS      Z1, K7, 128(DI)
 	VMAXPS       Z1, Z11, Z0
 	VMINPS       Z0, Z10, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z9, K1, Z1
-	VMOVUPS      Z1, K6, 128(SI)
+	VMOVUPS      Z1, K7, 128(SI)
 	CMPQ         BX, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -842,13 +846,13 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
-	VMOVUPS      Z1, K6, 192(DI)
+	VMOVUPS      Z1, K7, 192(DI)
 	VMAXPS       Z1, Z11, Z0
 	VMINPS       Z0, Z10, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
 	VBLENDMPS    Z1, Z9, K1, Z1
-	VMOVUPS      Z1, K6, 192(SI)
+	VMOVUPS      Z1, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -974,7 +978,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (R8), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -997,8 +1002,8 @@ lanetail:
 	VMOVUPS      Z0, K7, (BX)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R8), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1008,20 +1013,20 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
-	VMOVUPS      Z1, K6, 64(DI)
+	VMOVUPS      Z1, K7, 64(DI)
 	VMAXPS       Z1, Z10, Z2
 	VMINPS       Z2, Z9, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K6, 64(SI)
-	VMOVUPS      Z14, K6, 64(DX)
+	VMOVUPS      Z1, K7, 64(SI)
+	VMOVUPS      Z14, K7, 64(DX)
 	VSUBPS       Z0, Z7, Z0
-	VMOVUPS      Z0, K6, 64(BX)
+	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R8), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1031,20 +1036,20 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
-	VMOVUPS      Z1, K6, 128(DI)
+	VMOVUPS      Z1, K7, 128(DI)
 	VMAXPS       Z1, Z10, Z2
 	VMINPS       Z2, Z9, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K6, 128(SI)
-	VMOVUPS      Z14, K6, 128(DX)
+	VMOVUPS      Z1, K7, 128(SI)
+	VMOVUPS      Z14, K7, 128(DX)
 	VSUBPS       Z0, Z7, Z0
-	VMOVUPS      Z0, K6, 128(BX)
+	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R8), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1054,16 +1059,16 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
-	VMOVUPS      Z1, K6, 192(DI)
+	VMOVUPS      Z1, K7, 192(DI)
 	VMAXPS       Z1, Z10, Z2
 	VMINPS       Z2, Z9, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K6, 192(SI)
-	VMOVUPS      Z14, K6, 192(DX)
+	VMOVUPS      Z1, K7, 192(SI)
+	VMOVUPS      Z14, K7, 192(DX)
 	VSUBPS       Z0, Z7, Z0
-	VMOVUPS      Z0, K6, 192(BX)
+	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
 laneend:
@@ -1272,7 +1277,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (R8), K7, Z0
 	VMINPS       Z0, Z12, Z0
 	VMOVUPS.Z    (R9), K7, Z1
@@ -1315,10 +1321,10 @@ lanetail:
 	VMOVUPS      Z0, K7, (BX)
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R8), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    64(R9), K6, Z1
+	VMOVUPS.Z    64(R9), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
@@ -1332,13 +1338,13 @@ lanetail:
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMAXPS       Z2, Z9, Z2
-	VMOVUPS      Z2, K6, 64(DI)
+	VMOVUPS      Z2, K7, 64(DI)
 	VMAXPS       Z2, Z8, Z1
 	VMINPS       Z1, Z7, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z6, K1, Z1
-	VMOVUPS      Z1, K6, 64(SI)
+	VMOVUPS      Z1, K7, 64(SI)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
@@ -1353,15 +1359,15 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K6, 64(DX)
+	VMOVUPS      Z2, K7, 64(DX)
 	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, K6, 64(BX)
+	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R8), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    128(R9), K6, Z1
+	VMOVUPS.Z    128(R9), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
@@ -1375,13 +1381,13 @@ lanetail:
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMAXPS       Z2, Z9, Z2
-	VMOVUPS      Z2, K6, 128(DI)
+	VMOVUPS      Z2, K7, 128(DI)
 	VMAXPS       Z2, Z8, Z1
 	VMINPS       Z1, Z7, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z6, K1, Z1
-	VMOVUPS      Z1, K6, 128(SI)
+	VMOVUPS      Z1, K7, 128(SI)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
@@ -1396,15 +1402,15 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K6, 128(DX)
+	VMOVUPS      Z2, K7, 128(DX)
 	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, K6, 128(BX)
+	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R8), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    192(R9), K6, Z1
+	VMOVUPS.Z    192(R9), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
@@ -1418,13 +1424,13 @@ lanetail:
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMAXPS       Z2, Z9, Z2
-	VMOVUPS      Z2, K6, 192(DI)
+	VMOVUPS      Z2, K7, 192(DI)
 	VMAXPS       Z2, Z8, Z1
 	VMINPS       Z1, Z7, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
 	VBLENDMPS    Z1, Z6, K1, Z1
-	VMOVUPS      Z1, K6, 192(SI)
+	VMOVUPS      Z1, K7, 192(SI)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
@@ -1439,9 +1445,9 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VCVTPS2DQ    Z2, Z2
-	VMOVUPS      Z2, K6, 192(DX)
+	VMOVUPS      Z2, K7, 192(DX)
 	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, K6, 192(BX)
+	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
 laneend:
@@ -1572,7 +1578,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -1597,8 +1604,8 @@ lanetail:
 	VMOVUPS      Z0, K7, (SI)
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1613,17 +1620,17 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
-	VMOVUPS      Z0, K6, 64(DI)
+	VMOVUPS      Z0, K7, 64(DI)
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
 	VDIVPS       Z0, Z14, Z0
 	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K6, 64(SI)
+	VMOVUPS      Z0, K7, 64(SI)
 	CMPQ         BX, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1638,17 +1645,17 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
-	VMOVUPS      Z0, K6, 128(DI)
+	VMOVUPS      Z0, K7, 128(DI)
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
 	VDIVPS       Z0, Z14, Z0
 	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K6, 128(SI)
+	VMOVUPS      Z0, K7, 128(SI)
 	CMPQ         BX, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
 	VMULPS       Z13, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1663,13 +1670,13 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
-	VMOVUPS      Z0, K6, 192(DI)
+	VMOVUPS      Z0, K7, 192(DI)
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z0, Z1, K1
 	VDIVPS       Z0, Z14, Z0
 	VBLENDMPS    Z0, Z9, K1, Z0
-	VMOVUPS      Z0, K6, 192(SI)
+	VMOVUPS      Z0, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -1818,7 +1825,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (R8), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -1846,8 +1854,8 @@ lanetail:
 	VMOVUPS      Z0, K7, (BX)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R8), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1862,20 +1870,20 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
-	VMOVUPS      Z2, K6, 64(DI)
+	VMOVUPS      Z2, K7, 64(DI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z13, Z2
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K6, 64(SI)
-	VMOVUPS      Z14, K6, 64(DX)
+	VMOVUPS      Z2, K7, 64(SI)
+	VMOVUPS      Z14, K7, 64(DX)
 	VSUBPS       Z0, Z4, Z0
-	VMOVUPS      Z0, K6, 64(BX)
+	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R8), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1890,20 +1898,20 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
-	VMOVUPS      Z2, K6, 128(DI)
+	VMOVUPS      Z2, K7, 128(DI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z13, Z2
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K6, 128(SI)
-	VMOVUPS      Z14, K6, 128(DX)
+	VMOVUPS      Z2, K7, 128(SI)
+	VMOVUPS      Z14, K7, 128(DX)
 	VSUBPS       Z0, Z4, Z0
-	VMOVUPS      Z0, K6, 128(BX)
+	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R8), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -1918,16 +1926,16 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
-	VMOVUPS      Z2, K6, 192(DI)
+	VMOVUPS      Z2, K7, 192(DI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z13, Z2
 	VBLENDMPS    Z2, Z8, K1, Z2
-	VMOVUPS      Z2, K6, 192(SI)
-	VMOVUPS      Z14, K6, 192(DX)
+	VMOVUPS      Z2, K7, 192(SI)
+	VMOVUPS      Z14, K7, 192(DX)
 	VSUBPS       Z0, Z4, Z0
-	VMOVUPS      Z0, K6, 192(BX)
+	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
 laneend:
@@ -2239,7 +2247,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R10, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (R8), K7, Z0
 	VMINPS       Z0, Z12, Z0
 	VMOVUPS.Z    (R9), K7, Z1
@@ -2307,10 +2316,10 @@ lanetail:
 	VMOVUPS      Z0, K7, (BX)
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(R8), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R8), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    64(R9), K6, Z1
+	VMOVUPS.Z    64(R9), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VPSRLD       $0x10, Z1, Z2
@@ -2334,13 +2343,13 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z5, Z2
-	VMOVUPS      Z2, K6, 64(DI)
+	VMOVUPS      Z2, K7, 64(DI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z7, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K6, 64(SI)
+	VMOVUPS      Z1, K7, 64(SI)
 	VDIVPS       Z2, Z0, Z2
 	VPSRLD       $0x10, Z2, Z1
 	VPANDD       Z11, Z1, Z1
@@ -2370,15 +2379,15 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VMOVAPS.Z    Z1, K1, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, K6, 64(DX)
+	VMOVUPS      Z1, K7, 64(DX)
 	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, K6, 64(BX)
+	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(R8), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R8), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    128(R9), K6, Z1
+	VMOVUPS.Z    128(R9), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VPSRLD       $0x10, Z1, Z2
@@ -2402,13 +2411,13 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z5, Z2
-	VMOVUPS      Z2, K6, 128(DI)
+	VMOVUPS      Z2, K7, 128(DI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z7, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K6, 128(SI)
+	VMOVUPS      Z1, K7, 128(SI)
 	VDIVPS       Z2, Z0, Z2
 	VPSRLD       $0x10, Z2, Z1
 	VPANDD       Z11, Z1, Z1
@@ -2438,15 +2447,15 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VMOVAPS.Z    Z1, K1, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, K6, 128(DX)
+	VMOVUPS      Z1, K7, 128(DX)
 	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, K6, 128(BX)
+	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(R8), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R8), K7, Z0
 	VMINPS       Z0, Z12, Z0
-	VMOVUPS.Z    192(R9), K6, Z1
+	VMOVUPS.Z    192(R9), K7, Z1
 	VMAXPS       Z1, Z12, Z1
 	VSUBPS       Z0, Z1, Z1
 	VPSRLD       $0x10, Z1, Z2
@@ -2470,13 +2479,13 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z5, Z2
-	VMOVUPS      Z2, K6, 192(DI)
+	VMOVUPS      Z2, K7, 192(DI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z7, Z1
 	VBLENDMPS    Z1, Z8, K1, Z1
-	VMOVUPS      Z1, K6, 192(SI)
+	VMOVUPS      Z1, K7, 192(SI)
 	VDIVPS       Z2, Z0, Z2
 	VPSRLD       $0x10, Z2, Z1
 	VPANDD       Z11, Z1, Z1
@@ -2506,9 +2515,9 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VMOVAPS.Z    Z1, K1, Z1
 	VCVTPS2DQ    Z1, Z1
-	VMOVUPS      Z1, K6, 192(DX)
+	VMOVUPS      Z1, K7, 192(DX)
 	VADDPS       Z12, Z0, Z0
-	VMOVUPS      Z0, K6, 192(BX)
+	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
 laneend:
@@ -2585,7 +2594,8 @@ lanetail:
 	JEQ       laneend
 	MOVQ      $-1, AX
 	BZHIQ     BX, AX, AX
-	KMOVQ     AX, K7
+	KMOVQ     AX, K0
+	KMOVQ     K0, K7
 	VMOVUPS.Z (DX), K7, Z0
 	VPANDD    Z15, Z0, Z0
 	VPSRLD    $0x17, Z0, Z0
@@ -2598,43 +2608,43 @@ lanetail:
 	VMOVUPS   Z0, K7, (SI)
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
-	KSHIFTRQ  $0x10, K7, K6
-	VMOVUPS.Z 64(DX), K6, Z0
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(DX), K7, Z0
 	VPANDD    Z15, Z0, Z0
 	VPSRLD    $0x17, Z0, Z0
 	VPSUBD    Z14, Z0, Z0
 	VPMAXSD   Z13, Z0, Z0
 	VPSLLD    $0x17, Z0, Z1
-	VMOVUPS   Z1, K6, 64(DI)
+	VMOVUPS   Z1, K7, 64(DI)
 	VPSUBD    Z0, Z12, Z0
 	VPSLLD    $0x17, Z0, Z0
-	VMOVUPS   Z0, K6, 64(SI)
+	VMOVUPS   Z0, K7, 64(SI)
 	CMPQ      BX, $+33
 	JLT       lanetailnarrow
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVUPS.Z 128(DX), K6, Z0
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(DX), K7, Z0
 	VPANDD    Z15, Z0, Z0
 	VPSRLD    $0x17, Z0, Z0
 	VPSUBD    Z14, Z0, Z0
 	VPMAXSD   Z13, Z0, Z0
 	VPSLLD    $0x17, Z0, Z1
-	VMOVUPS   Z1, K6, 128(DI)
+	VMOVUPS   Z1, K7, 128(DI)
 	VPSUBD    Z0, Z12, Z0
 	VPSLLD    $0x17, Z0, Z0
-	VMOVUPS   Z0, K6, 128(SI)
+	VMOVUPS   Z0, K7, 128(SI)
 	CMPQ      BX, $+49
 	JLT       lanetailnarrow
-	KSHIFTRQ  $0x30, K7, K6
-	VMOVUPS.Z 192(DX), K6, Z0
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(DX), K7, Z0
 	VPANDD    Z15, Z0, Z0
 	VPSRLD    $0x17, Z0, Z0
 	VPSUBD    Z14, Z0, Z0
 	VPMAXSD   Z13, Z0, Z0
 	VPSLLD    $0x17, Z0, Z1
-	VMOVUPS   Z1, K6, 192(DI)
+	VMOVUPS   Z1, K7, 192(DI)
 	VPSUBD    Z0, Z12, Z0
 	VPSLLD    $0x17, Z0, Z0
-	VMOVUPS   Z0, K6, 192(SI)
+	VMOVUPS   Z0, K7, 192(SI)
 
 lanetailnarrow:
 laneend:

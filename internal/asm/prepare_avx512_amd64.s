@@ -60,7 +60,8 @@ lanetail:
 	JEQ       laneend
 	MOVQ      $-1, AX
 	BZHIQ     DX, AX, AX
-	KMOVQ     AX, K7
+	KMOVQ     AX, K0
+	KMOVQ     K0, K7
 	VMOVUPS.Z (SI), K7, Z0
 	VMAXPS    Z0, Z15, Z1
 	VMINPS    Z1, Z14, Z1
@@ -70,34 +71,34 @@ lanetail:
 	VMOVUPS   Z0, K7, (DI)
 	CMPQ      DX, $+17
 	JLT       lanetailnarrow
-	KSHIFTRQ  $0x10, K7, K6
-	VMOVUPS.Z 64(SI), K6, Z0
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(SI), K7, Z0
 	VMAXPS    Z0, Z15, Z1
 	VMINPS    Z1, Z14, Z1
 	VCMPPS    $0x00, Z0, Z1, K1
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, K6, 64(DI)
+	VMOVUPS   Z0, K7, 64(DI)
 	CMPQ      DX, $+33
 	JLT       lanetailnarrow
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVUPS.Z 128(SI), K6, Z0
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(SI), K7, Z0
 	VMAXPS    Z0, Z15, Z1
 	VMINPS    Z1, Z14, Z1
 	VCMPPS    $0x00, Z0, Z1, K1
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, K6, 128(DI)
+	VMOVUPS   Z0, K7, 128(DI)
 	CMPQ      DX, $+49
 	JLT       lanetailnarrow
-	KSHIFTRQ  $0x30, K7, K6
-	VMOVUPS.Z 192(SI), K6, Z0
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(SI), K7, Z0
 	VMAXPS    Z0, Z15, Z1
 	VMINPS    Z1, Z14, Z1
 	VCMPPS    $0x00, Z0, Z1, K1
 	VDIVPS    Z0, Z13, Z0
 	VBLENDMPS Z0, Z12, K1, Z0
-	VMOVUPS   Z0, K6, 192(DI)
+	VMOVUPS   Z0, K7, 192(DI)
 
 lanetailnarrow:
 laneend:

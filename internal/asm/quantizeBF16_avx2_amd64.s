@@ -10,6 +10,7 @@ TEXT ·QuantizeWholeInt8BF16AVX2(SB), $352-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 13
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -23,6 +24,12 @@ TEXT ·QuantizeWholeInt8BF16AVX2(SB), $352-56
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -358,6 +365,224 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y12, Y13, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y11
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD   (SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VPMOVZXWD   16(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPMOVZXWD   32(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPMOVZXWD   48(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y15, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKSSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VMOVUPS     Y1, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VPMOVZXWD   48(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VPMOVZXWD   80(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y13, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPMINSW   Y3, Y1, Y0
+	VPCMPEQW  Y15, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       longtailrare
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y14, Y1
+	VMOVUPS   Y1, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -494,7 +719,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -507,9 +732,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -518,34 +743,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -564,7 +789,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -585,9 +810,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -600,9 +825,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -611,25 +836,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -648,7 +873,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -669,9 +894,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -684,9 +909,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -695,25 +920,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(SP), Y1
@@ -767,7 +992,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -775,39 +1000,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -868,13 +1093,13 @@ grouprare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -924,7 +1149,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -957,7 +1182,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
@@ -990,7 +1215,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
@@ -1023,7 +1248,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
@@ -1042,13 +1267,13 @@ grouptailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -1111,6 +1336,165 @@ groupmeetrare:
 	ADDQ $+32, R12
 	JMP  grouppieces
 
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXWD   (SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VPMOVZXWD   16(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPMOVZXWD   32(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPMOVZXWD   48(SI), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y15, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKSSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VMOVNTPS    Y1, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          longtailrarenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          longtailrarenarrow
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y12, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       longtailback
+
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y13
@@ -1165,13 +1549,13 @@ short2rare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -1222,13 +1606,13 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -1282,13 +1666,13 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -1350,7 +1734,7 @@ TEXT ·QuantizeInt8BF16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1371,6 +1755,12 @@ TEXT ·QuantizeInt8BF16AVX2(SB), $352-64
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -1715,6 +2105,230 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VPMOVZXWD   48(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VPMOVZXWD   80(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y3, Y1, Y2
+	VPCMPEQW     Y0, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVUPS      Y1, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -1857,7 +2471,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -1870,9 +2484,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -1881,34 +2495,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -1927,7 +2541,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -1948,9 +2562,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -1963,9 +2577,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -1974,25 +2588,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -2011,7 +2625,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -2032,9 +2646,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -2047,9 +2661,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -2058,25 +2672,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(SP), Y1
@@ -2133,7 +2747,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -2141,39 +2755,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -2291,7 +2905,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -2324,7 +2938,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -2357,7 +2971,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -2390,7 +3004,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -2475,6 +3089,164 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 32(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPMOVZXWD 48(SI), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       longback
+
+longtailrare:
+	VPMOVZXWD 32(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       longtailrarenarrow
+	VPMOVZXWD 48(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       longtailrarenarrow
+	VPMOVZXWD 64(SP), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       longtailrarenarrow
+	VPMOVZXWD 80(SP), Y6
+	VPSLLD    $0x10, Y6, Y6
+	VDIVPS    Y9, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -2712,7 +3484,7 @@ TEXT ·QuantizeZeroPointInt8BF16AVX2(SB), $480-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -2735,6 +3507,12 @@ TEXT ·QuantizeZeroPointInt8BF16AVX2(SB), $480-72
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -3103,6 +3881,240 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y12, Y13, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VPMOVZXWD   48(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VPMOVZXWD   80(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y13, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVUPS      Y0, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -3265,7 +4277,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -3278,9 +4290,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R9
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -3289,34 +4301,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R9
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R9
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R9
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -3335,7 +4347,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -3356,9 +4368,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -3371,9 +4383,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -3382,25 +4394,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -3419,7 +4431,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -3440,9 +4452,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -3455,9 +4467,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -3466,25 +4478,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 352(SP)
 	MOVQ  AX, 360(SP)
@@ -3503,7 +4515,7 @@ piece25:
 	MOVQ  AX, 464(SP)
 	MOVQ  AX, 472(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -3524,9 +4536,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 408(SP)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -3539,9 +4551,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 376(SP)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -3550,25 +4562,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 360(SP)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 352(SP)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 352(SP)(AX*1)
 
-piece30:
+piece40:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(SP), Y1
@@ -3634,7 +4646,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -3642,39 +4654,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece31:
+piece41:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece32:
+piece42:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece43
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece33:
+piece43:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece34:
+piece44:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece35:
+piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -3798,7 +4810,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -3836,7 +4848,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -3874,7 +4886,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -3912,7 +4924,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
+	VMOVDQU      constantsAVX2<>+56(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -4004,6 +5016,173 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          longtailrarenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          longtailrarenarrow
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          longtailrarenarrow
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y12, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -5400,7 +6579,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -5438,7 +6617,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -5476,7 +6655,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -5514,7 +6693,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -5880,7 +7059,7 @@ TEXT ·QuantizeUint8BF16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -5901,6 +7080,12 @@ TEXT ·QuantizeUint8BF16AVX2(SB), $352-64
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -6245,6 +7430,230 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VPMOVZXWD   48(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VPMOVZXWD   80(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y3, Y1, Y2
+	VPCMPEQW     Y0, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVUPS      Y1, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -6387,7 +7796,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -6400,9 +7809,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -6411,34 +7820,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -6457,7 +7866,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -6478,9 +7887,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -6493,9 +7902,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -6504,25 +7913,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -6541,7 +7950,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -6562,9 +7971,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -6577,9 +7986,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -6588,25 +7997,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(SP), Y1
@@ -6663,7 +8072,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -6671,39 +8080,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -6821,7 +8230,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -6854,7 +8263,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -6887,7 +8296,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -6920,7 +8329,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -7005,6 +8414,164 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPMOVZXWD 32(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPMOVZXWD 48(SI), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       longback
+
+longtailrare:
+	VPMOVZXWD 32(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       longtailrarenarrow
+	VPMOVZXWD 48(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       longtailrarenarrow
+	VPMOVZXWD 64(SP), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       longtailrarenarrow
+	VPMOVZXWD 80(SP), Y6
+	VPSLLD    $0x10, Y6, Y6
+	VDIVPS    Y9, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKUSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -7242,7 +8809,7 @@ TEXT ·QuantizeZeroPointUint8BF16AVX2(SB), $480-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowU8, Y0 Narrow16, Y14 NarrowU8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -7265,6 +8832,12 @@ TEXT ·QuantizeZeroPointUint8BF16AVX2(SB), $480-72
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -7633,6 +9206,240 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y12, Y13, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VPMOVZXWD   48(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VPMOVZXWD   80(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y13, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVUPS      Y0, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -7795,7 +9602,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -7808,9 +9615,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R9
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -7819,34 +9626,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R9
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R9
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R9
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -7865,7 +9672,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7886,9 +9693,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7901,9 +9708,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7912,25 +9719,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -7949,7 +9756,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7970,9 +9777,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7985,9 +9792,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7996,25 +9803,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 352(SP)
 	MOVQ  AX, 360(SP)
@@ -8033,7 +9840,7 @@ piece25:
 	MOVQ  AX, 464(SP)
 	MOVQ  AX, 472(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -8054,9 +9861,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 408(SP)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -8069,9 +9876,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 376(SP)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -8080,25 +9887,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 360(SP)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 352(SP)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 352(SP)(AX*1)
 
-piece30:
+piece40:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(SP), Y1
@@ -8164,7 +9971,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -8172,39 +9979,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece31:
+piece41:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece32:
+piece42:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece43
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece33:
+piece43:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece34:
+piece44:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece35:
+piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -8328,7 +10135,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -8366,7 +10173,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -8404,7 +10211,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -8442,7 +10249,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
+	VMOVDQU      constantsAVX2<>+56(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -8534,6 +10341,173 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          longtailrarenarrow
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          longtailrarenarrow
+	VPMOVZXWD    64(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          longtailrarenarrow
+	VPMOVZXWD    80(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y12, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
+	VPACKUSWB Y5, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -9930,7 +11904,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -9968,7 +11942,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -10006,7 +11980,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -10044,7 +12018,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -10410,7 +12384,7 @@ TEXT ·QuantizePacked4BF16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000, 0xf0f0f0f, 0x10011001
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0xf0f0f0f, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -10431,6 +12405,12 @@ TEXT ·QuantizePacked4BF16AVX2(SB), $336-64
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -10486,8 +12466,8 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10567,8 +12547,8 @@ groupmeet3:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10716,8 +12696,8 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10804,6 +12784,253 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+longback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece16:
+	VPMOVZXWD   16(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPMOVZXWD   48(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y3, Y1, Y2
+	VPCMPEQW     Y0, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+
+longtailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	JCC  even17
+	ANDB $0x0f, (SP)(AX*1)
+
+even17:
+	TESTQ $0x00000010, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000008, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000004, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece20:
+	TESTQ $0x00000002, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000001, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece22:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -10852,8 +13079,8 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10928,8 +13155,8 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -10958,7 +13185,7 @@ lanetail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece12
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -10971,9 +13198,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece23:
 	TESTQ $0x00000008, R8
-	JEQ   piece13
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -10982,34 +13209,34 @@ piece12:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece13:
+piece24:
 	TESTQ $0x00000004, R8
-	JEQ   piece14
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece14:
+piece25:
 	TESTQ $0x00000002, R8
-	JEQ   piece15
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece15:
+piece26:
 	TESTQ $0x00000001, R8
-	JEQ   piece16
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece16:
+piece27:
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
@@ -11028,7 +13255,7 @@ piece16:
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece17
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -11049,9 +13276,9 @@ piece16:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece17:
+piece28:
 	TESTQ $0x00000008, R8
-	JEQ   piece18
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -11064,9 +13291,9 @@ piece17:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece29:
 	TESTQ $0x00000004, R8
-	JEQ   piece19
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -11075,25 +13302,25 @@ piece18:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece19:
+piece30:
 	TESTQ $0x00000002, R8
-	JEQ   piece20
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece20:
+piece31:
 	TESTQ $0x00000001, R8
-	JEQ   piece21
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece21:
+piece32:
 	XORL  AX, AX
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
@@ -11112,7 +13339,7 @@ piece21:
 	MOVQ  AX, 320(SP)
 	MOVQ  AX, 328(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece22
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -11133,9 +13360,9 @@ piece21:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece22:
+piece33:
 	TESTQ $0x00000008, R8
-	JEQ   piece23
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -11148,9 +13375,9 @@ piece22:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece34:
 	TESTQ $0x00000004, R8
-	JEQ   piece24
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -11159,25 +13386,25 @@ piece23:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece24:
+piece35:
 	TESTQ $0x00000002, R8
-	JEQ   piece25
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 208(SP)(AX*1)
 
-piece25:
+piece36:
 	TESTQ $0x00000001, R8
-	JEQ   piece26
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 208(SP)(AX*1)
 
-piece26:
+piece37:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      80(SP), Y1
@@ -11230,8 +13457,8 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -11241,55 +13468,55 @@ lanetailnarrow:
 lanetailback:
 	MOVQ R8, AX
 	SHRQ $0x01, AX
-	JCC  even27
+	JCC  even38
 	ANDB $0x0f, (SP)(AX*1)
 
-even27:
+even38:
 	TESTQ $0x00000010, R8
-	JEQ   piece28
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece28:
+piece39:
 	TESTQ $0x00000008, R8
-	JEQ   piece29
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece29:
+piece40:
 	TESTQ $0x00000004, R8
-	JEQ   piece30
+	JEQ   piece41
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece30:
+piece41:
 	TESTQ $0x00000002, R8
-	JEQ   piece31
+	JEQ   piece42
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece31:
+piece42:
 	TESTQ $0x00000001, R8
-	JEQ   piece32
+	JEQ   piece43
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece32:
+piece43:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -11340,8 +13567,8 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11405,8 +13632,8 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11419,7 +13646,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -11452,7 +13679,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -11485,7 +13712,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -11518,7 +13745,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -11591,8 +13818,8 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11609,6 +13836,182 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD 16(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       longtailrarenarrow
+	VPMOVZXWD 32(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       longtailrarenarrow
+	VPMOVZXWD 48(SP), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       longtailrarenarrow
+	VPMOVZXWD 64(SP), Y6
+	VPSLLD    $0x10, Y6, Y6
+	VDIVPS    Y9, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -11652,8 +14055,8 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11719,8 +14122,8 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11783,8 +14186,8 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11855,8 +14258,8 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11870,7 +14273,7 @@ TEXT ·QuantizeZeroPointPacked4BF16AVX2(SB), $464-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table, 0xf0f0f0f, 0x10011001
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0xf0f0f0f, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -11893,6 +14296,12 @@ TEXT ·QuantizeZeroPointPacked4BF16AVX2(SB), $464-72
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -11954,8 +14363,8 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12045,8 +14454,8 @@ groupmeet3:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12201,8 +14610,8 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12290,6 +14699,263 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y12, Y13, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+longback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece16:
+	VPMOVZXWD   16(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VPMOVZXWD   48(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y13, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+
+longtailback:
+	MOVQ R9, AX
+	SHRQ $0x01, AX
+	JCC  even17
+	ANDB $0x0f, (SP)(AX*1)
+
+even17:
+	TESTQ $0x00000010, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000008, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000004, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece20:
+	TESTQ $0x00000002, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000001, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece22:
+	MOVQ R9, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -12347,8 +15013,8 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12433,8 +15099,8 @@ laneloop:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -12464,7 +15130,7 @@ lanetail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece12
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -12477,9 +15143,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece23:
 	TESTQ $0x00000008, R9
-	JEQ   piece13
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -12488,34 +15154,34 @@ piece12:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece13:
+piece24:
 	TESTQ $0x00000004, R9
-	JEQ   piece14
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece14:
+piece25:
 	TESTQ $0x00000002, R9
-	JEQ   piece15
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece15:
+piece26:
 	TESTQ $0x00000001, R9
-	JEQ   piece16
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece16:
+piece27:
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
@@ -12534,7 +15200,7 @@ piece16:
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece17
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -12555,9 +15221,9 @@ piece16:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece17:
+piece28:
 	TESTQ $0x00000008, R9
-	JEQ   piece18
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -12570,9 +15236,9 @@ piece17:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece29:
 	TESTQ $0x00000004, R9
-	JEQ   piece19
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -12581,25 +15247,25 @@ piece18:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece19:
+piece30:
 	TESTQ $0x00000002, R9
-	JEQ   piece20
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece20:
+piece31:
 	TESTQ $0x00000001, R9
-	JEQ   piece21
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece21:
+piece32:
 	XORL  AX, AX
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
@@ -12618,7 +15284,7 @@ piece21:
 	MOVQ  AX, 320(SP)
 	MOVQ  AX, 328(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece22
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -12639,9 +15305,9 @@ piece21:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece22:
+piece33:
 	TESTQ $0x00000008, R9
-	JEQ   piece23
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -12654,9 +15320,9 @@ piece22:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece34:
 	TESTQ $0x00000004, R9
-	JEQ   piece24
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -12665,25 +15331,25 @@ piece23:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece24:
+piece35:
 	TESTQ $0x00000002, R9
-	JEQ   piece25
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 208(SP)(AX*1)
 
-piece25:
+piece36:
 	TESTQ $0x00000001, R9
-	JEQ   piece26
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 208(SP)(AX*1)
 
-piece26:
+piece37:
 	XORL  AX, AX
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
@@ -12702,7 +15368,7 @@ piece26:
 	MOVQ  AX, 448(SP)
 	MOVQ  AX, 456(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece27
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -12723,9 +15389,9 @@ piece26:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 392(SP)(AX*1)
 
-piece27:
+piece38:
 	TESTQ $0x00000008, R9
-	JEQ   piece28
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -12738,9 +15404,9 @@ piece27:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 360(SP)(AX*1)
 
-piece28:
+piece39:
 	TESTQ $0x00000004, R9
-	JEQ   piece29
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -12749,25 +15415,25 @@ piece28:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece29:
+piece40:
 	TESTQ $0x00000002, R9
-	JEQ   piece30
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 336(SP)(AX*1)
 
-piece30:
+piece41:
 	TESTQ $0x00000001, R9
-	JEQ   piece31
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 336(SP)(AX*1)
 
-piece31:
+piece42:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      80(SP), Y1
@@ -12829,8 +15495,8 @@ lanetailnarrow:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -12840,55 +15506,55 @@ lanetailnarrow:
 lanetailback:
 	MOVQ R9, AX
 	SHRQ $0x01, AX
-	JCC  even32
+	JCC  even43
 	ANDB $0x0f, (SP)(AX*1)
 
-even32:
+even43:
 	TESTQ $0x00000010, R9
-	JEQ   piece33
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece33:
+piece44:
 	TESTQ $0x00000008, R9
-	JEQ   piece34
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece34:
+piece45:
 	TESTQ $0x00000004, R9
-	JEQ   piece35
+	JEQ   piece46
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece35:
+piece46:
 	TESTQ $0x00000002, R9
-	JEQ   piece36
+	JEQ   piece47
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece36:
+piece47:
 	TESTQ $0x00000001, R9
-	JEQ   piece37
+	JEQ   piece48
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece37:
+piece48:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -12942,8 +15608,8 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13010,8 +15676,8 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13024,7 +15690,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -13062,7 +15728,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -13100,7 +15766,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -13138,7 +15804,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
+	VMOVDQU      constantsAVX2<>+56(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -13217,8 +15883,8 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13236,6 +15902,191 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          longtailrarenarrow
+	VPMOVZXWD    32(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          longtailrarenarrow
+	VPMOVZXWD    48(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          longtailrarenarrow
+	VPMOVZXWD    64(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y12, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -13288,8 +16139,8 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13363,8 +16214,8 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13442,8 +16293,8 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13529,8 +16380,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13633,8 +16484,8 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13722,8 +16573,8 @@ groupmeet3:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13883,8 +16734,8 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14031,8 +16882,8 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14119,8 +16970,8 @@ laneloop:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14517,8 +17368,8 @@ lanetailnarrow:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14638,8 +17489,8 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14710,8 +17561,8 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14724,7 +17575,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -14762,7 +17613,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -14800,7 +17651,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -14838,7 +17689,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -14921,8 +17772,8 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14994,8 +17845,8 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -15069,8 +17920,8 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -15140,8 +17991,8 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -15219,8 +18070,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -15234,7 +18085,7 @@ TEXT ·QuantizePacked2BF16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x3030303, 0x4010401, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -15255,6 +18106,12 @@ TEXT ·QuantizePacked2BF16AVX2(SB), $336-64
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -15310,9 +18167,9 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15394,9 +18251,9 @@ groupmeet3:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15546,9 +18403,9 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15635,6 +18492,257 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+longback:
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD   16(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPMOVZXWD   48(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y8, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y3, Y1, Y2
+	VPCMPEQW     Y0, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+
+longtailback:
+	MOVQ  (SP), AX
+	LEAQ  (R8)(R8*1), CX
+	BZHIQ CX, AX, AX
+	MOVQ  AX, (SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	MOVQ R8, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -15683,9 +18791,9 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15762,9 +18870,9 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+104(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -15795,7 +18903,7 @@ lanetail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -15808,9 +18916,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -15819,34 +18927,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
@@ -15865,7 +18973,7 @@ piece15:
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -15886,9 +18994,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -15901,9 +19009,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -15912,25 +19020,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
@@ -15949,7 +19057,7 @@ piece20:
 	MOVQ  AX, 320(SP)
 	MOVQ  AX, 328(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -15970,9 +19078,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -15985,9 +19093,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -15996,25 +19104,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 208(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 208(SP)(AX*1)
 
-piece25:
+piece35:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      80(SP), Y1
@@ -16067,9 +19175,9 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+104(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -16084,50 +19192,50 @@ lanetailback:
 	BZHIQ CX, AX, AX
 	MOVQ  AX, (SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x02, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x02, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x02, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x02, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x02, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -16178,9 +19286,9 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16246,9 +19354,9 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16263,7 +19371,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -16296,7 +19404,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -16329,7 +19437,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -16362,7 +19470,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -16435,9 +19543,9 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16456,6 +19564,191 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD 16(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       longtailrarenarrow
+	VPMOVZXWD 32(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       longtailrarenarrow
+	VPMOVZXWD 48(SP), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       longtailrarenarrow
+	VPMOVZXWD 64(SP), Y6
+	VPSLLD    $0x10, Y6, Y6
+	VDIVPS    Y9, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -16499,9 +19792,9 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16569,9 +19862,9 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16636,9 +19929,9 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16711,9 +20004,9 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16729,7 +20022,7 @@ TEXT ·QuantizeZeroPointPacked2BF16AVX2(SB), $464-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0x3030303, 0x4010401, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -16752,6 +20045,12 @@ TEXT ·QuantizeZeroPointPacked2BF16AVX2(SB), $464-72
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -16813,9 +20112,9 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16907,9 +20206,9 @@ groupmeet3:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17066,9 +20365,9 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17156,6 +20455,267 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y12, Y13, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+longback:
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD   16(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VPMOVZXWD   32(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VPMOVZXWD   48(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VPMOVZXWD   64(SP), Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y13, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+
+longtailback:
+	MOVQ  (SP), AX
+	LEAQ  (R9)(R9*1), CX
+	BZHIQ CX, AX, AX
+	MOVQ  AX, (SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	MOVQ R9, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -17213,9 +20773,9 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17302,9 +20862,9 @@ laneloop:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+104(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -17336,7 +20896,7 @@ lanetail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -17349,9 +20909,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R9
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -17360,34 +20920,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R9
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R9
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R9
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
@@ -17406,7 +20966,7 @@ piece15:
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -17427,9 +20987,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -17442,9 +21002,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -17453,25 +21013,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
@@ -17490,7 +21050,7 @@ piece20:
 	MOVQ  AX, 320(SP)
 	MOVQ  AX, 328(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -17511,9 +21071,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -17526,9 +21086,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -17537,25 +21097,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 208(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 208(SP)(AX*1)
 
-piece25:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
@@ -17574,7 +21134,7 @@ piece25:
 	MOVQ  AX, 448(SP)
 	MOVQ  AX, 456(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -17595,9 +21155,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 392(SP)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -17610,9 +21170,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 360(SP)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -17621,25 +21181,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 336(SP)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 336(SP)(AX*1)
 
-piece30:
+piece40:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      80(SP), Y1
@@ -17701,9 +21261,9 @@ lanetailnarrow:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+104(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -17718,50 +21278,50 @@ lanetailback:
 	BZHIQ CX, AX, AX
 	MOVQ  AX, (SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x02, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece31:
+piece41:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x02, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece32:
+piece42:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece43
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x02, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece33:
+piece43:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x02, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece34:
+piece44:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x02, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece35:
+piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -17815,9 +21375,9 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17886,9 +21446,9 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17903,7 +21463,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -17941,7 +21501,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -17979,7 +21539,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -18017,7 +21577,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
+	VMOVDQU      constantsAVX2<>+56(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -18096,9 +21656,9 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18118,6 +21678,200 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPMOVZXWD    32(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPMOVZXWD    48(SI), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          longtailrarenarrow
+	VPMOVZXWD    32(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          longtailrarenarrow
+	VPMOVZXWD    48(SP), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          longtailrarenarrow
+	VPMOVZXWD    64(SP), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VDIVPS       Y12, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -18170,9 +21924,9 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18248,9 +22002,9 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18330,9 +22084,9 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18420,9 +22174,9 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18527,9 +22281,9 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18619,9 +22373,9 @@ groupmeet3:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18783,9 +22537,9 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18932,9 +22686,9 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -19023,9 +22777,9 @@ laneloop:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -19424,9 +23178,9 @@ lanetailnarrow:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -19546,9 +23300,9 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -19621,9 +23375,9 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -19638,7 +23392,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -19676,7 +23430,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -19714,7 +23468,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -19752,7 +23506,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -19835,9 +23589,9 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -19911,9 +23665,9 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -19989,9 +23743,9 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -20063,9 +23817,9 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -20145,9 +23899,9 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -20166,19 +23920,22 @@ DATA constantsAVX2<>+20(SB)/4, $0x00000002
 DATA constantsAVX2<>+24(SB)/4, $0x00000006
 DATA constantsAVX2<>+28(SB)/4, $0x00000003
 DATA constantsAVX2<>+32(SB)/4, $0x00000007
-DATA constantsAVX2<>+36(SB)/4, $0xffffff80
-DATA constantsAVX2<>+40(SB)/4, $0x0000007f
-DATA constantsAVX2<>+44(SB)/4, $0x00000000
-DATA constantsAVX2<>+48(SB)/4, $0x00000001
-DATA constantsAVX2<>+52(SB)/4, $0x00000002
-DATA constantsAVX2<>+56(SB)/4, $0x00000003
-DATA constantsAVX2<>+60(SB)/4, $0x00000004
-DATA constantsAVX2<>+64(SB)/4, $0x00000005
-DATA constantsAVX2<>+68(SB)/4, $0x00000006
-DATA constantsAVX2<>+72(SB)/4, $0x00000007
-DATA constantsAVX2<>+76(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+80(SB)/4, $0x10011001
-DATA constantsAVX2<>+84(SB)/4, $0x03030303
-DATA constantsAVX2<>+88(SB)/4, $0x04010401
-DATA constantsAVX2<>+92(SB)/4, $0x00100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96
+DATA constantsAVX2<>+36(SB)/4, $0x00000001
+DATA constantsAVX2<>+40(SB)/4, $0x3f800000
+DATA constantsAVX2<>+44(SB)/4, $0x34800000
+DATA constantsAVX2<>+48(SB)/4, $0xffffff80
+DATA constantsAVX2<>+52(SB)/4, $0x0000007f
+DATA constantsAVX2<>+56(SB)/4, $0x00000000
+DATA constantsAVX2<>+60(SB)/4, $0x00000001
+DATA constantsAVX2<>+64(SB)/4, $0x00000002
+DATA constantsAVX2<>+68(SB)/4, $0x00000003
+DATA constantsAVX2<>+72(SB)/4, $0x00000004
+DATA constantsAVX2<>+76(SB)/4, $0x00000005
+DATA constantsAVX2<>+80(SB)/4, $0x00000006
+DATA constantsAVX2<>+84(SB)/4, $0x00000007
+DATA constantsAVX2<>+88(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+92(SB)/4, $0x10011001
+DATA constantsAVX2<>+96(SB)/4, $0x03030303
+DATA constantsAVX2<>+100(SB)/4, $0x04010401
+DATA constantsAVX2<>+104(SB)/4, $0x00100001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $108

@@ -8,15 +8,20 @@
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeWholeInt8BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x80008000, Z14 table
-	// per group: Z13 scale, Z12 recip
-	// vector registers in use at once: 13
+	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x80008000, Z12 table
+	// per group: Z11 scale, Z10 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 15
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
+	VMOVUPS      constantsAVX512<>+0(SB), Z15
+	VMOVUPS      constantsAVX512<>+64(SB), Z14
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z13
+	VMOVUPS      constantsAVX512<>+132(SB), Z12
 	MOVQ         groups+32(FP), R9
 	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
@@ -25,6 +30,12 @@ TEXT ·QuantizeWholeInt8BF16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -36,8 +47,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z10
 	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -51,71 +62,63 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z1
-	VFNMADD231PS Z13, Z1, Z0
-	VFMADD231PS  Z12, Z0, Z1
+	VPERMW.Z     (SI), Z15, K6, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z2
-	VFNMADD231PS Z13, Z2, Z0
-	VFMADD231PS  Z12, Z0, Z2
+	VPERMW.Z     (SI), Z14, K6, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z11
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z1
-	VFNMADD231PS Z13, Z1, Z0
-	VFMADD231PS  Z12, Z0, Z1
+	VPACKSSDW    Z2, Z1, Z9
+	VPERMW.Z     64(SI), Z15, K6, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z2
-	VFNMADD231PS Z13, Z2, Z0
-	VFMADD231PS  Z12, Z0, Z2
+	VPERMW.Z     64(SI), Z14, K6, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z10
+	VPACKSSDW    Z2, Z1, Z8
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z1
-	VFNMADD231PS Z13, Z1, Z0
-	VFMADD231PS  Z12, Z0, Z1
+	VPERMW.Z     128(SI), Z15, K6, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z2
-	VFNMADD231PS Z13, Z2, Z0
-	VFMADD231PS  Z12, Z0, Z2
+	VPERMW.Z     128(SI), Z14, K6, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z2
-	VFNMADD231PS Z13, Z2, Z0
-	VFMADD231PS  Z12, Z0, Z2
+	VPERMW.Z     192(SI), Z15, K6, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z3
-	VFNMADD231PS Z13, Z3, Z0
-	VFMADD231PS  Z12, Z0, Z3
+	VPERMW.Z     192(SI), Z14, K6, Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z10, Z11, Z0
-	VPCMPEQW     Z15, Z0, K1
+	VPMINSW      Z8, Z9, Z0
+	VPCMPEQW     Z13, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPACKSSWB    Z10, Z11, Z0
-	VPERMD       Z0, Z14, Z0
+	VPACKSSWB    Z8, Z9, Z0
+	VPERMD       Z0, Z12, Z0
 	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z11
-	VMOVAPS      Z2, Z10
+	VMOVAPS      Z1, Z9
+	VMOVAPS      Z2, Z8
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -129,41 +132,37 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z15, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFNMADD231PS.BCST 4(DX), Z1, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z14, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z15, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z14, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z3
 	VFNMADD231PS.BCST 4(DX), Z3, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z10, Z11, Z0
-	VPCMPEQW          Z15, Z0, K1
+	VPMINSW           Z8, Z9, Z0
+	VPCMPEQW          Z13, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VPACKSSWB         Z10, Z11, Z0
-	VPERMD            Z0, Z14, Z0
+	VPACKSSWB         Z8, Z9, Z0
+	VPERMD            Z0, Z12, Z0
 	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z2, Z10
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+64, DI
@@ -176,44 +175,40 @@ groupturn:
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z10
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z1
-	VFNMADD231PS Z13, Z1, Z0
-	VFMADD231PS  Z12, Z0, Z1
+	VPERMW.Z     (SI), Z15, K6, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z2
-	VFNMADD231PS Z13, Z2, Z0
-	VFMADD231PS  Z12, Z0, Z2
+	VPERMW.Z     (SI), Z14, K6, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z2
-	VFNMADD231PS Z13, Z2, Z0
-	VFMADD231PS  Z12, Z0, Z2
+	VPERMW.Z     64(SI), Z15, K6, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z3
-	VFNMADD231PS Z13, Z3, Z0
-	VFMADD231PS  Z12, Z0, Z3
+	VPERMW.Z     64(SI), Z14, K6, Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
 	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z15, Z0, K1
+	VPCMPEQW     Z13, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
+	VPERMD       Z1, Z12, Z1
 	VMOVUPS      Z1, (DI)
 
 groupback:
@@ -231,8 +226,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (DX), Z10
 
 groupmeet:
 	MOVQ R9, R11
@@ -241,50 +236,46 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z13, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z13, Z0, Z1
+	VPERMW.Z     (SI), Z15, K6, Z0
+	VMULPS       Z11, Z0, Z1
+	VFNMADD231PS Z10, Z1, Z0
+	VFMADD231PS  Z11, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z13, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z13, Z0, Z2
+	VPERMW.Z     (SI), Z14, K6, Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z10, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z13, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z13, Z0, Z2
+	VPERMW.Z     64(SI), Z15, K6, Z0
+	VMULPS       Z11, Z0, Z2
+	VFNMADD231PS Z10, Z2, Z0
+	VFMADD231PS  Z11, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z13, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z13, Z0, Z3
+	VPERMW.Z     64(SI), Z14, K6, Z0
+	VMULPS       Z11, Z0, Z3
+	VFNMADD231PS Z10, Z3, Z0
+	VFMADD231PS  Z11, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
 	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z15, Z0, K1
+	VPCMPEQW     Z13, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
 	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
+	VPERMD       Z1, Z12, Z1
 	VMOVUPS      Z1, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
@@ -320,58 +311,60 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z13
-	VBROADCASTSS (BX), Z12
+	VBROADCASTSS (DX), Z11
+	VBROADCASTSS (BX), Z10
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z1
-	VFNMADD231PS Z13, Z1, Z0
-	VFMADD231PS  Z12, Z0, Z1
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z2
-	VFNMADD231PS Z13, Z2, Z0
-	VFMADD231PS  Z12, Z0, Z2
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z3
-	VFNMADD231PS Z13, Z3, Z0
-	VFMADD231PS  Z12, Z0, Z3
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z4
-	VFNMADD231PS Z13, Z4, Z0
-	VFMADD231PS  Z12, Z0, Z4
+	VMULPS       Z10, Z0, Z4
+	VFNMADD231PS Z11, Z4, Z0
+	VFMADD231PS  Z10, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 
 grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKSSDW Z4, Z3, Z3
 	VPMINSW   Z3, Z1, Z0
-	VPCMPEQW  Z15, Z0, K1
+	VPCMPEQW  Z13, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouptailrare
 	VPACKSSWB Z3, Z1, Z1
-	VPERMD    Z1, Z14, Z1
+	VPERMD    Z1, Z12, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 
 grouptailback:
@@ -401,6 +394,180 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z11
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS constantsAVX512<>+200(SB), Z0
+	VFNMADD231PS Z10, Z11, Z0
+	VBROADCASTSS constantsAVX512<>+204(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z11, Z0, Z9
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z15, K6, Z0
+	VMULPS       Z9, Z0, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z14, K6, Z0
+	VMULPS       Z9, Z0, Z2
+	VFMADD231PS  Z11, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z8
+	VPERMW.Z     64(SI), Z15, K6, Z0
+	VMULPS       Z9, Z0, Z1
+	VFMADD231PS  Z11, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(SI), Z14, K6, Z0
+	VMULPS       Z9, Z0, Z2
+	VFMADD231PS  Z11, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z7
+
+longahead:
+	VPERMW.Z    128(SI), Z15, K6, Z0
+	VMULPS      Z9, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    128(SI), Z14, K6, Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    192(SI), Z15, K6, Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    192(SI), Z14, K6, Z0
+	VMULPS      Z9, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z7, Z8, Z0
+	VPCMPEQW    Z13, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z7, Z8, Z0
+	VPERMD      Z0, Z12, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVAPS     Z1, Z8
+	VMOVAPS     Z2, Z7
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z15, K6, Z0
+	VMULPS      Z9, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z14, K6, Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z15, K6, Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    64(SI), Z14, K6, Z0
+	VMULPS      Z9, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z13, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z12, Z1
+	VMOVUPS     Z1, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z9, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z9, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z9, Z0, Z4
+	VFMADD231PS Z11, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
+
+longtailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPMINSW   Z3, Z1, Z0
+	VPCMPEQW  Z13, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       longtailrare
+	VPACKSSWB Z3, Z1, Z1
+	VPERMD    Z1, Z12, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ              R9, $+2
 	JLT               short2end
@@ -409,69 +576,61 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z15, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z14, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFNMADD231PS.BCST (DX), Z2, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z11
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPACKSSDW         Z2, Z1, Z9
+	VPERMW.Z          64(SI), Z15, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFNMADD231PS.BCST 4(DX), Z1, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z14, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z10
+	VPACKSSDW         Z2, Z1, Z8
 
 short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z15, K6, Z0
 	VMULPS.BCST       8(BX), Z0, Z1
 	VFNMADD231PS.BCST 8(DX), Z1, Z0
 	VFMADD231PS.BCST  8(BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z14, K6, Z0
 	VMULPS.BCST       8(BX), Z0, Z2
 	VFNMADD231PS.BCST 8(DX), Z2, Z0
 	VFMADD231PS.BCST  8(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z15, K6, Z0
 	VMULPS.BCST       12(BX), Z0, Z2
 	VFNMADD231PS.BCST 12(DX), Z2, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z14, K6, Z0
 	VMULPS.BCST       12(BX), Z0, Z3
 	VFNMADD231PS.BCST 12(DX), Z3, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z10, Z11, Z0
-	VPCMPEQW          Z15, Z0, K1
+	VPMINSW           Z8, Z9, Z0
+	VPCMPEQW          Z13, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z10, Z11, Z0
-	VPERMD            Z0, Z14, Z0
+	VPACKSSWB         Z8, Z9, Z0
+	VPERMD            Z0, Z12, Z0
 	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z2, Z10
+	VMOVAPS           Z1, Z9
+	VMOVAPS           Z2, Z8
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+64, DI
@@ -481,40 +640,36 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z13
-	VBROADCASTSS      4(DX), Z12
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z11
+	VBROADCASTSS      4(DX), Z10
+	VPERMW.Z          (SI), Z15, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z14, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFNMADD231PS.BCST (DX), Z2, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z15, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z14, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z3
 	VFNMADD231PS.BCST 4(DX), Z3, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z15, Z0, K1
+	VPCMPEQW          Z13, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
+	VPERMD            Z1, Z12, Z1
 	VMOVUPS           Z1, (DI)
 
 short2back:
@@ -543,69 +698,61 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z15, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z14, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z9
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPACKSSDW         Z2, Z1, Z7
+	VPERMW.Z          64(SI), Z15, K6, Z0
 	VMULPS.BCST       8(BX), Z0, Z1
 	VFNMADD231PS.BCST 8(DX), Z1, Z0
 	VFMADD231PS.BCST  8(BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z14, K6, Z0
 	VMULPS.BCST       12(BX), Z0, Z2
 	VFNMADD231PS.BCST 12(DX), Z2, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z8
+	VPACKSSDW         Z2, Z1, Z6
 
 short4ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z15, K6, Z0
 	VMULPS.BCST       16(BX), Z0, Z1
 	VFNMADD231PS.BCST 16(DX), Z1, Z0
 	VFMADD231PS.BCST  16(BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z14, K6, Z0
 	VMULPS.BCST       20(BX), Z0, Z2
 	VFNMADD231PS.BCST 20(DX), Z2, Z0
 	VFMADD231PS.BCST  20(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z15, K6, Z0
 	VMULPS.BCST       24(BX), Z0, Z2
 	VFNMADD231PS.BCST 24(DX), Z2, Z0
 	VFMADD231PS.BCST  24(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z14, K6, Z0
 	VMULPS.BCST       28(BX), Z0, Z3
 	VFNMADD231PS.BCST 28(DX), Z3, Z0
 	VFMADD231PS.BCST  28(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z8, Z9, Z0
-	VPCMPEQW          Z15, Z0, K1
+	VPMINSW           Z6, Z7, Z0
+	VPCMPEQW          Z13, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z8, Z9, Z0
-	VPERMD            Z0, Z14, Z0
+	VPACKSSWB         Z6, Z7, Z0
+	VPERMD            Z0, Z12, Z0
 	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+64, DI
@@ -615,42 +762,38 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z13
-	VBROADCASTSS      4(DX), Z12
-	VBROADCASTSS      8(DX), Z11
-	VBROADCASTSS      12(DX), Z10
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z11
+	VBROADCASTSS      4(DX), Z10
+	VBROADCASTSS      8(DX), Z9
+	VBROADCASTSS      12(DX), Z8
+	VPERMW.Z          (SI), Z15, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z14, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z15, K6, Z0
 	VMULPS.BCST       8(BX), Z0, Z2
 	VFNMADD231PS.BCST 8(DX), Z2, Z0
 	VFMADD231PS.BCST  8(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z14, K6, Z0
 	VMULPS.BCST       12(BX), Z0, Z3
 	VFNMADD231PS.BCST 12(DX), Z3, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z15, Z0, K1
+	VPCMPEQW          Z13, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
+	VPERMD            Z1, Z12, Z1
 	VMOVUPS           Z1, (DI)
 
 short4back:
@@ -677,16 +820,14 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z15, K6, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z14, K6, Z0
 	VMOVUPS      64(DX), Z1
 	VMOVUPS      64(BX), Z2
 	VMULPS       Z2, Z0, Z4
@@ -694,16 +835,14 @@ laneloop:
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z15, K6, Z0
 	VMOVUPS      128(DX), Z1
 	VMOVUPS      128(BX), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z14, K6, Z0
 	VMOVUPS      192(DX), Z1
 	VMOVUPS      192(BX), Z2
 	VMULPS       Z2, Z0, Z5
@@ -712,11 +851,11 @@ laneloop:
 	VCVTPS2DQ    Z5, Z5
 	VPACKSSDW    Z5, Z4, Z4
 	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z15, Z0, K1
+	VPCMPEQW     Z13, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          lanerare
 	VPACKSSWB    Z4, Z3, Z3
-	VPERMD       Z3, Z14, Z3
+	VPERMD       Z3, Z12, Z3
 	VMOVUPS      Z3, (DI)
 
 laneback:
@@ -733,7 +872,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -745,36 +885,36 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -784,11 +924,12 @@ lanetailnarrow:
 	VPACKSSDW Z4, Z3, Z3
 	VPACKSSDW Z6, Z5, Z5
 	VPMINSW   Z5, Z3, Z0
-	VPCMPEQW  Z15, Z0, K1
+	VPCMPEQW  Z13, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       lanetailrare
 	VPACKSSWB Z5, Z3, Z3
-	VPERMD    Z3, Z14, Z3
+	VPERMD    Z3, Z12, Z3
+	KMOVQ     K0, K7
 	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
@@ -807,38 +948,34 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z1
-	VFNMADD231PS Z13, Z1, Z0
-	VFMADD231PS  Z12, Z0, Z1
+	VPERMW.Z     (SI), Z15, K6, Z0
+	VMULPS       Z10, Z0, Z1
+	VFNMADD231PS Z11, Z1, Z0
+	VFMADD231PS  Z10, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z2
-	VFNMADD231PS Z13, Z2, Z0
-	VFMADD231PS  Z12, Z0, Z2
+	VPERMW.Z     (SI), Z14, K6, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z2
-	VFNMADD231PS Z13, Z2, Z0
-	VFMADD231PS  Z12, Z0, Z2
+	VPERMW.Z     64(SI), Z15, K6, Z0
+	VMULPS       Z10, Z0, Z2
+	VFNMADD231PS Z11, Z2, Z0
+	VFMADD231PS  Z10, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z3
-	VFNMADD231PS Z13, Z3, Z0
-	VFMADD231PS  Z12, Z0, Z3
+	VPERMW.Z     64(SI), Z14, K6, Z0
+	VMULPS       Z10, Z0, Z3
+	VFNMADD231PS Z11, Z3, Z0
+	VFMADD231PS  Z10, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
 	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z15, Z0, K1
+	VPCMPEQW     Z13, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
+	VPERMD       Z1, Z12, Z1
 	VMOVNTPS     Z1, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
@@ -848,12 +985,12 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW   Z10, Z11, Z0
-	VPCMPEQW  Z15, Z0, K1
+	VPMINSW   Z8, Z9, Z0
+	VPCMPEQW  Z13, Z0, K1
 	KORTESTQ  K1, K1
 	JNE       grouploop
-	VPACKSSWB Z10, Z11, Z0
-	VPERMD    Z0, Z14, Z0
+	VPACKSSWB Z8, Z9, Z0
+	VPERMD    Z0, Z12, Z0
 	VMOVUPS   Z0, (DI)
 	ADDQ      $+64, DI
 	ADDQ      $+128, SI
@@ -861,17 +998,16 @@ grouplast:
 	JMP       groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
+	VPERMW.Z     (SI), Z15, K6, Z0
+	VDIVPS       Z11, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+208(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+212(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -879,9 +1015,8 @@ grouprare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
+	VPERMW.Z     (SI), Z14, K6, Z0
+	VDIVPS       Z11, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
 	VMINPS       Z5, Z4, Z5
@@ -890,9 +1025,8 @@ grouprare:
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
 	VPACKSSDW    Z5, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
+	VPERMW.Z     64(SI), Z15, K6, Z0
+	VDIVPS       Z11, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
 	VMINPS       Z5, Z4, Z5
@@ -900,9 +1034,8 @@ grouprare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
+	VPERMW.Z     64(SI), Z14, K6, Z0
+	VDIVPS       Z11, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
 	VMINPS       Z6, Z4, Z6
@@ -912,7 +1045,7 @@ grouprare:
 	VMOVAPS.Z    Z6, K1, Z6
 	VPACKSSDW    Z6, Z5, Z5
 	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
+	VPERMD       Z1, Z12, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
@@ -921,9 +1054,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z13
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -942,8 +1075,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (DX), Z10
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -951,9 +1084,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z13
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -972,8 +1105,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (DX), Z10
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -981,9 +1114,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z13
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1002,8 +1135,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z13
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	VBROADCASTSS (DX), Z10
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1011,9 +1144,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z13
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z11
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1023,18 +1156,19 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+208(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+212(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -1044,11 +1178,11 @@ grouptailrare:
 	VMOVAPS.Z    Z1, K1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
 	VMINPS       Z5, Z4, Z5
@@ -1058,11 +1192,11 @@ grouptailrare:
 	VMOVAPS.Z    Z5, K1, Z5
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
 	VMINPS       Z6, Z4, Z6
@@ -1072,11 +1206,11 @@ grouptailrare:
 	VMOVAPS.Z    Z6, K1, Z6
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z7
 	VMAXPS       Z7, Z2, Z7
 	VMINPS       Z7, Z4, Z7
@@ -1089,7 +1223,8 @@ grouptailrarenarrow:
 	VPACKSSDW Z5, Z1, Z1
 	VPACKSSDW Z7, Z6, Z6
 	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
+	VPERMD    Z1, Z12, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -1103,43 +1238,199 @@ groupmeetrare:
 	ADDQ $+64, R12
 	JMP  grouppieces
 
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z15, K6, Z0
+	VMULPS      Z9, Z0, Z1
+	VFMADD231PS Z11, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z14, K6, Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z15, K6, Z0
+	VMULPS      Z9, Z0, Z2
+	VFMADD231PS Z11, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    64(SI), Z14, K6, Z0
+	VMULPS      Z9, Z0, Z3
+	VFMADD231PS Z11, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z13, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z12, Z1
+	VMOVNTPS    Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPERMW.Z     (SI), Z15, K6, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+208(SB), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS constantsAVX512<>+212(SB), Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPERMW.Z     (SI), Z14, K6, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VPERMW.Z     64(SI), Z15, K6, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPERMW.Z     64(SI), Z14, K6, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z12, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          longback
+
+longtailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+208(SB), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS constantsAVX512<>+212(SB), Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	CMPQ         R8, $+33
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	CMPQ         R8, $+49
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z7
+	VMAXPS       Z7, Z2, Z7
+	VMINPS       Z7, Z4, Z7
+	VADDPS       Z3, Z7, Z7
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z7, Z7
+	VMOVAPS.Z    Z7, K1, Z7
+
+longtailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKSSWB Z6, Z1, Z1
+	VPERMD    Z1, Z12, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
+
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z13
-	VBROADCASTSS      4(DX), Z12
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z11
+	VBROADCASTSS      4(DX), Z10
+	VPERMW.Z          (SI), Z15, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z14, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFNMADD231PS.BCST (DX), Z2, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z15, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z14, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z3
 	VFNMADD231PS.BCST 4(DX), Z3, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z15, Z0, K1
+	VPCMPEQW          Z13, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
+	VPERMD            Z1, Z12, Z1
 	VMOVNTPS          Z1, (DI)
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
@@ -1151,17 +1442,16 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
+	VPERMW.Z     (SI), Z15, K6, Z0
+	VDIVPS       Z11, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+208(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+212(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -1169,9 +1459,8 @@ short2rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
+	VPERMW.Z     (SI), Z14, K6, Z0
+	VDIVPS       Z11, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
 	VMINPS       Z5, Z4, Z5
@@ -1180,9 +1469,8 @@ short2rare:
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
 	VPACKSSDW    Z5, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
+	VPERMW.Z     64(SI), Z15, K6, Z0
+	VDIVPS       Z10, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
 	VMINPS       Z5, Z4, Z5
@@ -1190,9 +1478,8 @@ short2rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
+	VPERMW.Z     64(SI), Z14, K6, Z0
+	VDIVPS       Z10, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
 	VMINPS       Z6, Z4, Z6
@@ -1202,49 +1489,45 @@ short2rare:
 	VMOVAPS.Z    Z6, K1, Z6
 	VPACKSSDW    Z6, Z5, Z5
 	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
+	VPERMD       Z1, Z12, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z13
-	VBROADCASTSS      4(DX), Z12
-	VBROADCASTSS      8(DX), Z11
-	VBROADCASTSS      12(DX), Z10
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z11
+	VBROADCASTSS      4(DX), Z10
+	VBROADCASTSS      8(DX), Z9
+	VBROADCASTSS      12(DX), Z8
+	VPERMW.Z          (SI), Z15, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z14, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z15, K6, Z0
 	VMULPS.BCST       8(BX), Z0, Z2
 	VFNMADD231PS.BCST 8(DX), Z2, Z0
 	VFMADD231PS.BCST  8(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z14, K6, Z0
 	VMULPS.BCST       12(BX), Z0, Z3
 	VFNMADD231PS.BCST 12(DX), Z3, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z15, Z0, K1
+	VPCMPEQW          Z13, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
+	VPERMD            Z1, Z12, Z1
 	VMOVNTPS          Z1, (DI)
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
@@ -1256,17 +1539,16 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z13, Z0, Z0
+	VPERMW.Z     (SI), Z15, K6, Z0
+	VDIVPS       Z11, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+208(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+212(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -1274,9 +1556,8 @@ short4rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z12, Z0, Z0
+	VPERMW.Z     (SI), Z14, K6, Z0
+	VDIVPS       Z10, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
 	VMINPS       Z5, Z4, Z5
@@ -1285,9 +1566,8 @@ short4rare:
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
 	VPACKSSDW    Z5, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z11, Z0, Z0
+	VPERMW.Z     64(SI), Z15, K6, Z0
+	VDIVPS       Z9, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
 	VMINPS       Z5, Z4, Z5
@@ -1295,9 +1575,8 @@ short4rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z10, Z0, Z0
+	VPERMW.Z     64(SI), Z14, K6, Z0
+	VDIVPS       Z8, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
 	VMINPS       Z6, Z4, Z6
@@ -1307,23 +1586,22 @@ short4rare:
 	VMOVAPS.Z    Z6, K1, Z6
 	VPACKSSDW    Z6, Z5, Z5
 	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
+	VPERMD       Z1, Z12, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
 lanerare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z15, K6, Z0
 	VMOVUPS      (DX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+208(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+212(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -1331,8 +1609,7 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z1, Z1
 	VMOVAPS.Z    Z1, K1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z14, K6, Z0
 	VMOVUPS      64(DX), Z5
 	VDIVPS       Z5, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
@@ -1343,8 +1620,7 @@ lanerare:
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
 	VPACKSSDW    Z5, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z15, K6, Z0
 	VMOVUPS      128(DX), Z5
 	VDIVPS       Z5, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
@@ -1354,8 +1630,7 @@ lanerare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VCVTPS2DQ    Z5, Z5
 	VMOVAPS.Z    Z5, K1, Z5
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z14, K6, Z0
 	VMOVUPS      192(DX), Z6
 	VDIVPS       Z6, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
@@ -1367,24 +1642,25 @@ lanerare:
 	VMOVAPS.Z    Z6, K1, Z6
 	VPACKSSDW    Z6, Z5, Z5
 	VPACKSSWB    Z5, Z1, Z1
-	VPERMD       Z1, Z14, Z1
+	VPERMD       Z1, Z12, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+208(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+212(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -1394,11 +1670,11 @@ lanetailrare:
 	VMOVAPS.Z    Z1, K1, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z5
 	VDIVPS       Z5, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
@@ -1409,11 +1685,11 @@ lanetailrare:
 	VMOVAPS.Z    Z5, K1, Z5
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z6
+	VMOVUPS.Z    128(DX), K7, Z6
 	VDIVPS       Z6, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -1424,11 +1700,11 @@ lanetailrare:
 	VMOVAPS.Z    Z6, K1, Z6
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z7
+	VMOVUPS.Z    192(DX), K7, Z7
 	VDIVPS       Z7, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z7
 	VMAXPS       Z7, Z2, Z7
@@ -1442,7 +1718,8 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z1, Z1
 	VPACKSSDW Z7, Z6, Z6
 	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
+	VPERMD    Z1, Z12, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -1450,9418 +1727,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeInt8BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
-	// per group: Z9 scale, Z8 recip
-	// vector registers in use at once: 17
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS least+32(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+36(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R9, $+256
-	JGE          groupfirst
-	CMPQ         R8, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R9
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z7
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z6
-	CMPQ         R9, $+128
-	JLT          groupends
-
-groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z6, Z7, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKSSWB    Z6, Z7, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R9, $+64
-	JNE   grouplast
-	TESTQ R8, R8
-	JEQ   grouplast
-
-groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKSSWB         Z6, Z7, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	MOVQ              R10, R9
-	SUBQ              R9, R8
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             R8, R8
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPMINSW   Z3, Z1, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouptailrare
-	VPACKSSWB Z3, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VPMAXSB   Z13, Z1, Z1
-	VPMINSB   Z11, Z1, Z1
-	VMOVDQU8  Z1, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-
-short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKSSWB         Z6, Z7, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-
-short4ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z3
-	VFNMADD231PS.BCST 28(DX), Z3, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKSSWB         Z4, Z5, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R9
-	CMPQ R9, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z4, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPACKSSDW Z6, Z5, Z5
-	VPMINSW   Z5, Z3, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z5, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXSB   Z13, Z3, Z3
-	VPMINSB   Z11, Z3, Z3
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXSB      Z13, Z1, Z1
-	VPMINSB      Z11, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW   Z6, Z7, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPACKSSWB Z6, Z7, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXSB   Z13, Z0, Z0
-	VPMINSB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, R9
-	JMP       groupwhole
-
-grouprare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
-
-lanerare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     (DX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     64(DX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     128(DX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     192(DX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         laneback
-
-lanetailrare:
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeZeroPointInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
-	// per group: Z9 scale, Z8 recip, Z7 zeroPoint, Z6 Narrow16
-	// vector registers in use at once: 23
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+44(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         R9, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPADDSW      Z6, Z5, Z0
-	VPADDSW      Z6, Z4, Z3
-	VPMINSW      Z4, Z5, Z16
-	VPCMPEQW     Z10, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKSSWB    Z3, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ R9, R9
-	JEQ   grouplast
-
-groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VBROADCASTSS      (R8), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z5, Z3
-	VPADDSW           Z0, Z4, Z0
-	VPMINSW           Z4, Z5, Z16
-	VPCMPEQW          Z10, Z16, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKSSWB         Z0, Z3, Z3
-	VPERMD            Z3, Z14, Z3
-	VPMAXSB           Z13, Z3, Z3
-	VPMINSB           Z11, Z3, Z3
-	VMOVUPS           Z3, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	MOVQ              R11, R10
-	SUBQ              R10, R9
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             R9, R9
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z6, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z3
-	VFNMADD231PS Z9, Z3, Z2
-	VFMADD231PS  Z8, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z4
-	VFNMADD231PS Z9, Z4, Z2
-	VFMADD231PS  Z8, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z6, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ DX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z7, Z0
-	VPMOVZXWD    (SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z9, Z1, Z2
-	VFNMADD231PS Z8, Z2, Z1
-	VFMADD231PS  Z9, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z7, Z1
-	VPMOVZXWD    32(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z9, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z3
-	VFMADD231PS  Z9, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z7, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z9, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z3
-	VFMADD231PS  Z9, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z7, Z3
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMULPS       Z9, Z5, Z6
-	VFNMADD231PS Z8, Z6, Z5
-	VFMADD231PS  Z9, Z5, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z4, Z1
-	VPMINSW      Z4, Z2, Z2
-	VPCMPEQW     Z10, Z2, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z6, Z1, Z0
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z6, Z3, Z2
-	VPMINSW   Z3, Z1, Z1
-	VPCMPEQW  Z10, Z1, K1
-	KORTESTQ  K1, K1
-	JNE       grouptailrare
-	VPACKSSWB Z2, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXSB   Z13, Z0, Z0
-	VPMINSB   Z11, Z0, Z0
-	VMOVDQU8  Z0, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
-
-short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VBROADCASTSS      (R8), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z3, Z0
-	VBROADCASTSS      4(R8), Z17
-	VPACKSSDW         Z17, Z17, Z17
-	VPADDSW           Z17, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z10, Z18, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKSSWB         Z17, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      (R8), Z7
-	VPACKSSDW         Z7, Z7, Z6
-	VBROADCASTSS      4(R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VPMOVZXWD         (SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         32(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z16
-	VPMOVZXWD         64(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         96(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z17
-
-short4ahead:
-	VPMOVZXWD         128(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VFNMADD231PS.BCST 16(DX), Z19, Z18
-	VFMADD231PS.BCST  16(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         160(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       20(BX), Z18, Z20
-	VFNMADD231PS.BCST 20(DX), Z20, Z18
-	VFMADD231PS.BCST  20(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPMOVZXWD         192(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       24(BX), Z18, Z20
-	VFNMADD231PS.BCST 24(DX), Z20, Z18
-	VFMADD231PS.BCST  24(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPMOVZXWD         224(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       28(BX), Z18, Z21
-	VFNMADD231PS.BCST 28(DX), Z21, Z18
-	VFMADD231PS.BCST  28(BX), Z18, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VBROADCASTSS      (R8), Z18
-	VBROADCASTSS      4(R8), Z21
-	VPACKSSDW         Z21, Z18, Z18
-	VPADDSW           Z18, Z16, Z18
-	VBROADCASTSS      8(R8), Z21
-	VBROADCASTSS      12(R8), Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z21, Z17, Z21
-	VPMINSW           Z17, Z16, Z22
-	VPCMPEQW          Z10, Z22, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKSSWB         Z21, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VMOVUPS           Z18, (DI)
-	VMOVAPS           Z19, Z16
-	VMOVAPS           Z20, Z17
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VBROADCASTSS      4(R8), Z4
-	VPACKSSDW         Z4, Z5, Z3
-	VBROADCASTSS      8(R8), Z2
-	VBROADCASTSS      12(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VPMOVZXWD         (SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         32(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z3, Z17, Z16
-	VPMOVZXWD         64(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         96(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z10, Z17, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VMOVUPS           Z16, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z5, Z3, Z3
-	VPADDSW      Z3, Z4, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z7
-	VMULPS       Z2, Z0, Z8
-	VFNMADD231PS Z1, Z8, Z0
-	VFMADD231PS  Z2, Z0, Z8
-	VCVTPS2DQ    Z8, Z8
-	VPACKSSDW    Z8, Z6, Z6
-	VPACKSSDW    Z7, Z5, Z5
-	VPADDSW      Z5, Z6, Z5
-	VPMINSW      Z6, Z4, Z4
-	VPCMPEQW     Z10, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z5, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXSB      Z13, Z3, Z3
-	VPMINSB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z7
-	VMULPS       Z2, Z0, Z8
-	VFNMADD231PS Z1, Z8, Z0
-	VFMADD231PS  Z2, Z0, Z8
-	VCVTPS2DQ    Z8, Z8
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z9
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-
-lanetailnarrow:
-	VPACKSSDW Z6, Z4, Z4
-	VPACKSSDW Z5, Z3, Z3
-	VPADDSW   Z3, Z4, Z3
-	VPACKSSDW Z16, Z8, Z8
-	VPACKSSDW Z9, Z7, Z7
-	VPADDSW   Z7, Z8, Z7
-	VPMINSW   Z8, Z4, Z4
-	VPCMPEQW  Z10, Z4, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z7, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXSB   Z13, Z3, Z3
-	VPMINSB   Z11, Z3, Z3
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z6, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z3
-	VFNMADD231PS Z9, Z3, Z2
-	VFMADD231PS  Z8, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z4
-	VFNMADD231PS Z9, Z4, Z2
-	VFMADD231PS  Z8, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z6, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPADDSW   Z6, Z5, Z0
-	VPADDSW   Z6, Z4, Z1
-	VPMINSW   Z4, Z5, Z2
-	VPCMPEQW  Z10, Z2, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPACKSSWB Z1, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXSB   Z13, Z0, Z0
-	VPMINSB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, R10
-	JMP       groupwhole
-
-grouprare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKSSWB Z16, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      (R8), Z7
-	VPACKSSDW         Z7, Z7, Z6
-	VBROADCASTSS      4(R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z3, Z17, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z3
-	VCVTDQ2PS   Z5, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z3, Z2, Z3
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z3, Z17, Z3
-	VADDPS      Z16, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z3, Z3
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z3, Z3
-	VPACKSSWB   Z3, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VBROADCASTSS      4(R8), Z4
-	VPACKSSDW         Z4, Z5, Z3
-	VBROADCASTSS      8(R8), Z2
-	VBROADCASTSS      12(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VPMOVZXWD         (SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         32(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z3, Z17, Z16
-	VPMOVZXWD         64(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         96(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z10, Z17, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXSB           Z13, Z16, Z16
-	VPMINSB           Z11, Z16, Z16
-	VMOVNTPS          Z16, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPMOVZXWD   (SI), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z9, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z17
-	VCVTDQ2PS   Z15, Z18
-	VCVTDQ2PS   Z5, Z19
-	VSUBPS      Z19, Z18, Z20
-	VMAXPS      Z17, Z20, Z17
-	VCVTDQ2PS   Z12, Z20
-	VSUBPS      Z19, Z20, Z21
-	VMINPS      Z17, Z21, Z17
-	VADDPS      Z19, Z17, Z17
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPMOVZXWD   32(SI), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z8, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z4, Z21
-	VSUBPS      Z21, Z18, Z22
-	VMAXPS      Z19, Z22, Z19
-	VSUBPS      Z21, Z20, Z22
-	VMINPS      Z19, Z22, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z17, Z17
-	VPMOVZXWD   64(SI), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z7, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z2, Z21
-	VSUBPS      Z21, Z18, Z22
-	VMAXPS      Z19, Z22, Z19
-	VSUBPS      Z21, Z20, Z22
-	VMINPS      Z19, Z22, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPMOVZXWD   96(SI), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z6, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z21
-	VCVTDQ2PS   Z1, Z22
-	VSUBPS      Z22, Z18, Z18
-	VMAXPS      Z21, Z18, Z21
-	VSUBPS      Z22, Z20, Z20
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z22, Z21, Z21
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z19, Z19
-	VPACKSSWB   Z19, Z17, Z17
-	VPERMD      Z17, Z14, Z17
-	VMOVUPS     Z17, (DI)
-	JMP         short4back
-
-lanerare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         laneback
-
-lanetailrare:
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
-	VMOVUPS.Z   64(R8), K6, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VMOVUPS.Z   128(R8), K6, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z7
-	VMAXPS      Z5, Z7, Z5
-	VSUBPS      Z6, Z4, Z7
-	VMINPS      Z5, Z7, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z6
-	VMOVUPS.Z   192(R8), K6, Z7
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z7, Z7
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z7, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z7, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z7, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z6, Z5, Z5
-	VPACKSSWB Z5, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeMinvalInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table
-	// per group: Z8 scale, Z7 recip, Z6 minval
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z14
-	VMOVUPS      constantsAVX512<>+4(SB), Z13
-	VPACKSSWB    Z14, Z14, Z0
-	VPERMD       Z0, Z13, Z12
-	VBROADCASTSS most+44(FP), Z11
-	VPACKSSDW    Z11, Z11, Z0
-	VPACKSSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z13, Z10
-	VBROADCASTSS constantsAVX512<>+0(SB), Z9
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         R9, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPADDSW      Z14, Z5, Z0
-	VPADDSW      Z14, Z4, Z3
-	VPMINSW      Z4, Z5, Z16
-	VPCMPEQW     Z9, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKSSWB    Z3, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ R9, R9
-	JEQ   grouplast
-
-groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPADDSW           Z14, Z5, Z0
-	VPADDSW           Z14, Z4, Z3
-	VPMINSW           Z4, Z5, Z16
-	VPCMPEQW          Z9, Z16, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	MOVQ              R11, R10
-	SUBQ              R10, R9
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             R9, R9
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z3
-	VFNMADD231PS Z8, Z3, Z2
-	VFMADD231PS  Z7, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z4
-	VFNMADD231PS Z8, Z4, Z2
-	VFMADD231PS  Z7, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ DX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z8, Z2, Z2
-	VMULPS       Z7, Z2, Z3
-	VFNMADD231PS Z6, Z3, Z2
-	VFMADD231PS  Z7, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z8, Z2, Z2
-	VMULPS       Z7, Z2, Z4
-	VFNMADD231PS Z6, Z4, Z2
-	VFMADD231PS  Z7, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z4
-	VFNMADD231PS Z8, Z4, Z0
-	VFMADD231PS  Z7, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z14, Z1, Z0
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z14, Z3, Z2
-	VPMINSW   Z3, Z1, Z1
-	VPCMPEQW  Z9, Z1, K1
-	KORTESTQ  K1, K1
-	JNE       grouptailrare
-	VPACKSSWB Z2, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXSB   Z12, Z0, Z0
-	VPMINSB   Z10, Z0, Z0
-	VMOVDQU8  Z0, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-
-short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPADDSW           Z14, Z6, Z0
-	VPADDSW           Z14, Z5, Z3
-	VPMINSW           Z5, Z6, Z4
-	VPCMPEQW          Z9, Z4, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKSSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
-
-short4ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z16
-	VFNMADD231PS.BCST 28(DX), Z16, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPMINSW           Z3, Z4, Z17
-	VPCMPEQW          Z9, Z17, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKSSWB         Z16, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z0
-	VPMOVZXWD    64(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
-	VSUBPS       Z5, Z1, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD231PS Z2, Z5, Z1
-	VFMADD231PS  Z4, Z1, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPMOVZXWD    96(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z6
-	VSUBPS       Z6, Z1, Z1
-	VMULPS       Z4, Z1, Z6
-	VFNMADD231PS Z2, Z6, Z1
-	VFMADD231PS  Z4, Z1, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPADDSW      Z14, Z5, Z1
-	VPMINSW      Z5, Z3, Z3
-	VPCMPEQW     Z9, Z3, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z6
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z14, Z3, Z0
-	VPACKSSDW Z6, Z5, Z5
-	VPADDSW   Z14, Z5, Z1
-	VPMINSW   Z5, Z3, Z3
-	VPCMPEQW  Z9, Z3, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKSSWB Z1, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXSB   Z12, Z0, Z0
-	VPMINSB   Z10, Z0, Z0
-	VMOVDQU8  Z0, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z3
-	VFNMADD231PS Z8, Z3, Z2
-	VFMADD231PS  Z7, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z4
-	VFNMADD231PS Z8, Z4, Z2
-	VFMADD231PS  Z7, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPADDSW   Z14, Z5, Z0
-	VPADDSW   Z14, Z4, Z1
-	VPMINSW   Z4, Z5, Z2
-	VPCMPEQW  Z9, Z2, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPACKSSWB Z1, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXSB   Z12, Z0, Z0
-	VPMINSB   Z10, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, R10
-	JMP       groupwhole
-
-grouprare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKSSWB Z16, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
-
-lanerare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     192(DX), Z6
-	VMOVUPS     192(R8), Z7
-	VSUBPS      Z7, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         laneback
-
-lanetailrare:
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
-	VMOVUPS.Z   128(R8), K6, Z7
-	VSUBPS      Z7, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
-	VMOVUPS.Z   192(R8), K6, Z8
-	VSUBPS      Z8, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z3, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z2, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKSSWB Z6, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeUint8BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
-	// per group: Z9 scale, Z8 recip
-	// vector registers in use at once: 17
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS least+32(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+36(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R9, $+256
-	JGE          groupfirst
-	CMPQ         R8, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R9
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z7
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z6
-	CMPQ         R9, $+128
-	JLT          groupends
-
-groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z6, Z7, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKUSWB    Z6, Z7, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R9, $+64
-	JNE   grouplast
-	TESTQ R8, R8
-	JEQ   grouplast
-
-groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKUSWB         Z6, Z7, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	MOVQ              R10, R9
-	SUBQ              R9, R8
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             R8, R8
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXUB      Z13, Z1, Z1
-	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z9, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z9, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z9, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z9, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z9, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z9, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXUB      Z13, Z1, Z1
-	VPMINUB      Z11, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         R8, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z4, Z3, Z3
-	VPMINSW   Z3, Z1, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouptailrare
-	VPACKUSWB Z3, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VPMAXUB   Z13, Z1, Z1
-	VPMINUB   Z11, Z1, Z1
-	VMOVDQU8  Z1, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z7
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-
-short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z6, Z7, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKUSWB         Z6, Z7, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXUB           Z13, Z1, Z1
-	VPMINUB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-
-short4ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z3
-	VFNMADD231PS.BCST 28(DX), Z3, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKUSWB         Z4, Z5, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXUB           Z13, Z1, Z1
-	VPMINUB           Z11, Z1, Z1
-	VMOVUPS           Z1, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R9
-	CMPQ R9, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z4, Z4
-	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKUSWB    Z4, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXUB      Z13, Z3, Z3
-	VPMINUB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPACKSSDW Z6, Z5, Z5
-	VPMINSW   Z5, Z3, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKUSWB Z5, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXUB   Z13, Z3, Z3
-	VPMINUB   Z11, Z3, Z3
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z14, Z1
-	VPMAXUB      Z13, Z1, Z1
-	VPMINUB      Z11, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPMINSW   Z6, Z7, Z0
-	VPCMPEQW  Z10, Z0, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPACKUSWB Z6, Z7, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXUB   Z13, Z0, Z0
-	VPMINUB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, R9
-	JMP       groupwhole
-
-grouprare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKUSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXUB           Z13, Z1, Z1
-	VPMINUB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXUB           Z13, Z1, Z1
-	VPMINUB           Z11, Z1, Z1
-	VMOVNTPS          Z1, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
-
-lanerare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     (DX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     64(DX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     128(DX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     192(DX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         laneback
-
-lanetailrare:
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z2, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z3, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKUSWB Z6, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeZeroPointUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
-	// per group: Z9 scale, Z8 recip, Z7 zeroPoint, Z6 Narrow16
-	// vector registers in use at once: 23
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         zeroPoint+32(FP), R8
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z13
-	VBROADCASTSS most+44(FP), Z12
-	VPACKSSDW    Z12, Z12, Z0
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         R9, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPADDSW      Z6, Z5, Z0
-	VPADDSW      Z6, Z4, Z3
-	VPMINSW      Z4, Z5, Z16
-	VPCMPEQW     Z10, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKUSWB    Z3, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ R9, R9
-	JEQ   grouplast
-
-groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VBROADCASTSS      (R8), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z5, Z3
-	VPADDSW           Z0, Z4, Z0
-	VPMINSW           Z4, Z5, Z16
-	VPCMPEQW          Z10, Z16, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKUSWB         Z0, Z3, Z3
-	VPERMD            Z3, Z14, Z3
-	VPMAXUB           Z13, Z3, Z3
-	VPMINUB           Z11, Z3, Z3
-	VMOVUPS           Z3, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	MOVQ              R11, R10
-	SUBQ              R10, R9
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             R9, R9
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z6, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z3
-	VFNMADD231PS Z9, Z3, Z2
-	VFMADD231PS  Z8, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z4
-	VFNMADD231PS Z9, Z4, Z2
-	VFMADD231PS  Z8, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z6, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ DX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z7, Z0
-	VPMOVZXWD    (SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z9, Z1, Z2
-	VFNMADD231PS Z8, Z2, Z1
-	VFMADD231PS  Z9, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z7, Z1
-	VPMOVZXWD    32(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z9, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z3
-	VFMADD231PS  Z9, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z7, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z9, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z3
-	VFMADD231PS  Z9, Z3, Z4
-	VCVTPS2DQ    Z4, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z7, Z3
-	VPMOVZXWD    96(SI), Z5
-	VPSLLD       $0x10, Z5, Z5
-	VMULPS       Z9, Z5, Z6
-	VFNMADD231PS Z8, Z6, Z5
-	VFMADD231PS  Z9, Z5, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z4, Z1
-	VPMINSW      Z4, Z2, Z2
-	VPCMPEQW     Z10, Z2, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (DX), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R8), Z7
-	VPACKSSDW    Z7, Z7, Z6
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFNMADD231PS Z9, Z3, Z0
-	VFMADD231PS  Z8, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z4
-	VFNMADD231PS Z9, Z4, Z0
-	VFMADD231PS  Z8, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z6, Z1, Z0
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z6, Z3, Z2
-	VPMINSW   Z3, Z1, Z1
-	VPCMPEQW  Z10, Z1, K1
-	KORTESTQ  K1, K1
-	JNE       grouptailrare
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXUB   Z13, Z0, Z0
-	VPMINUB   Z11, Z0, Z0
-	VMOVDQU8  Z0, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
-
-short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VBROADCASTSS      (R8), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z3, Z0
-	VBROADCASTSS      4(R8), Z17
-	VPACKSSDW         Z17, Z17, Z17
-	VPADDSW           Z17, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z10, Z18, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKUSWB         Z17, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      (R8), Z7
-	VPACKSSDW         Z7, Z7, Z6
-	VBROADCASTSS      4(R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVUPS           Z0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VPMOVZXWD         (SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       (BX), Z18, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z18
-	VFMADD231PS.BCST  (BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         32(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       4(BX), Z18, Z20
-	VFNMADD231PS.BCST 4(DX), Z20, Z18
-	VFMADD231PS.BCST  4(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z16
-	VPMOVZXWD         64(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         96(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z17
-
-short4ahead:
-	VPMOVZXWD         128(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       16(BX), Z18, Z19
-	VFNMADD231PS.BCST 16(DX), Z19, Z18
-	VFMADD231PS.BCST  16(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         160(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       20(BX), Z18, Z20
-	VFNMADD231PS.BCST 20(DX), Z20, Z18
-	VFMADD231PS.BCST  20(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPMOVZXWD         192(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       24(BX), Z18, Z20
-	VFNMADD231PS.BCST 24(DX), Z20, Z18
-	VFMADD231PS.BCST  24(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPMOVZXWD         224(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       28(BX), Z18, Z21
-	VFNMADD231PS.BCST 28(DX), Z21, Z18
-	VFMADD231PS.BCST  28(BX), Z18, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VBROADCASTSS      (R8), Z18
-	VBROADCASTSS      4(R8), Z21
-	VPACKSSDW         Z21, Z18, Z18
-	VPADDSW           Z18, Z16, Z18
-	VBROADCASTSS      8(R8), Z21
-	VBROADCASTSS      12(R8), Z22
-	VPACKSSDW         Z22, Z21, Z21
-	VPADDSW           Z21, Z17, Z21
-	VPMINSW           Z17, Z16, Z22
-	VPCMPEQW          Z10, Z22, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKUSWB         Z21, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXUB           Z13, Z18, Z18
-	VPMINUB           Z11, Z18, Z18
-	VMOVUPS           Z18, (DI)
-	VMOVAPS           Z19, Z16
-	VMOVAPS           Z20, Z17
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VBROADCASTSS      4(R8), Z4
-	VPACKSSDW         Z4, Z5, Z3
-	VBROADCASTSS      8(R8), Z2
-	VBROADCASTSS      12(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VPMOVZXWD         (SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         32(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z3, Z17, Z16
-	VPMOVZXWD         64(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         96(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z10, Z17, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXUB           Z13, Z16, Z16
-	VPMINUB           Z11, Z16, Z16
-	VMOVUPS           Z16, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z5, Z3, Z3
-	VPADDSW      Z3, Z4, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z7
-	VMULPS       Z2, Z0, Z8
-	VFNMADD231PS Z1, Z8, Z0
-	VFMADD231PS  Z2, Z0, Z8
-	VCVTPS2DQ    Z8, Z8
-	VPACKSSDW    Z8, Z6, Z6
-	VPACKSSDW    Z7, Z5, Z5
-	VPADDSW      Z5, Z6, Z5
-	VPMINSW      Z6, Z4, Z4
-	VPCMPEQW     Z10, Z4, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKUSWB    Z5, Z3, Z3
-	VPERMD       Z3, Z14, Z3
-	VPMAXUB      Z13, Z3, Z3
-	VPMINUB      Z11, Z3, Z3
-	VMOVUPS      Z3, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z7
-	VMULPS       Z2, Z0, Z8
-	VFNMADD231PS Z1, Z8, Z0
-	VFMADD231PS  Z2, Z0, Z8
-	VCVTPS2DQ    Z8, Z8
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z9
-	VMULPS       Z2, Z0, Z16
-	VFNMADD231PS Z1, Z16, Z0
-	VFMADD231PS  Z2, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-
-lanetailnarrow:
-	VPACKSSDW Z6, Z4, Z4
-	VPACKSSDW Z5, Z3, Z3
-	VPADDSW   Z3, Z4, Z3
-	VPACKSSDW Z16, Z8, Z8
-	VPACKSSDW Z9, Z7, Z7
-	VPADDSW   Z7, Z8, Z7
-	VPMINSW   Z8, Z4, Z4
-	VPCMPEQW  Z10, Z4, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKUSWB Z7, Z3, Z3
-	VPERMD    Z3, Z14, Z3
-	VPMAXUB   Z13, Z3, Z3
-	VPMINUB   Z11, Z3, Z3
-	VMOVDQU8  Z3, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFNMADD231PS Z9, Z1, Z0
-	VFMADD231PS  Z8, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFNMADD231PS Z9, Z2, Z0
-	VFMADD231PS  Z8, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z6, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z3
-	VFNMADD231PS Z9, Z3, Z2
-	VFMADD231PS  Z8, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z4
-	VFNMADD231PS Z9, Z4, Z2
-	VFMADD231PS  Z8, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z6, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXUB      Z13, Z0, Z0
-	VPMINUB      Z11, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPADDSW   Z6, Z5, Z0
-	VPADDSW   Z6, Z4, Z1
-	VPMINSW   Z4, Z5, Z2
-	VPCMPEQW  Z10, Z2, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPACKUSWB Z1, Z0, Z0
-	VPERMD    Z0, Z14, Z0
-	VPMAXUB   Z13, Z0, Z0
-	VPMINUB   Z11, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, R10
-	JMP       groupwhole
-
-grouprare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z9
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (R8), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKUSWB Z16, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      (R8), Z7
-	VPACKSSDW         Z7, Z7, Z6
-	VBROADCASTSS      4(R8), Z5
-	VPACKSSDW         Z5, Z5, Z4
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z6, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z4, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXUB           Z13, Z0, Z0
-	VPMINUB           Z11, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z7, Z3
-	VSUBPS      Z3, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z3, Z17, Z18
-	VMINPS      Z1, Z18, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z3, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z3
-	VCVTDQ2PS   Z5, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z3, Z2, Z3
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z3, Z17, Z3
-	VADDPS      Z16, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z3, Z3
-	VMOVAPS.Z   Z3, K1, Z3
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z3, Z3
-	VPACKUSWB   Z3, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z9
-	VBROADCASTSS      4(DX), Z8
-	VBROADCASTSS      8(DX), Z7
-	VBROADCASTSS      12(DX), Z6
-	VBROADCASTSS      (R8), Z5
-	VBROADCASTSS      4(R8), Z4
-	VPACKSSDW         Z4, Z5, Z3
-	VBROADCASTSS      8(R8), Z2
-	VBROADCASTSS      12(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VPMOVZXWD         (SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         32(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z3, Z17, Z16
-	VPMOVZXWD         64(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       8(BX), Z18, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z18
-	VFMADD231PS.BCST  8(BX), Z18, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         96(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
-	VMULPS.BCST       12(BX), Z18, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z18
-	VFMADD231PS.BCST  12(BX), Z18, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VPADDSW           Z0, Z19, Z18
-	VPMINSW           Z19, Z17, Z17
-	VPCMPEQW          Z10, Z17, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z18, Z16, Z16
-	VPERMD            Z16, Z14, Z16
-	VPMAXUB           Z13, Z16, Z16
-	VPMINUB           Z11, Z16, Z16
-	VMOVNTPS          Z16, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPMOVZXWD   (SI), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z9, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z17
-	VCVTDQ2PS   Z15, Z18
-	VCVTDQ2PS   Z5, Z19
-	VSUBPS      Z19, Z18, Z20
-	VMAXPS      Z17, Z20, Z17
-	VCVTDQ2PS   Z12, Z20
-	VSUBPS      Z19, Z20, Z21
-	VMINPS      Z17, Z21, Z17
-	VADDPS      Z19, Z17, Z17
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPMOVZXWD   32(SI), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z8, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z4, Z21
-	VSUBPS      Z21, Z18, Z22
-	VMAXPS      Z19, Z22, Z19
-	VSUBPS      Z21, Z20, Z22
-	VMINPS      Z19, Z22, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z17, Z17
-	VPMOVZXWD   64(SI), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z7, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z19
-	VCVTDQ2PS   Z2, Z21
-	VSUBPS      Z21, Z18, Z22
-	VMAXPS      Z19, Z22, Z19
-	VSUBPS      Z21, Z20, Z22
-	VMINPS      Z19, Z22, Z19
-	VADDPS      Z21, Z19, Z19
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPMOVZXWD   96(SI), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VDIVPS      Z6, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z21
-	VCVTDQ2PS   Z1, Z22
-	VSUBPS      Z22, Z18, Z18
-	VMAXPS      Z21, Z18, Z21
-	VSUBPS      Z22, Z20, Z20
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z22, Z21, Z21
-	VCMPPS      $0x07, Z16, Z16, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z19, Z19
-	VPACKUSWB   Z19, Z17, Z17
-	VPERMD      Z17, Z14, Z17
-	VMOVUPS     Z17, (DI)
-	JMP         short4back
-
-lanerare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         laneback
-
-lanetailrare:
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
-	VMOVUPS.Z   64(R8), K6, Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VMOVUPS.Z   128(R8), K6, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z7
-	VMAXPS      Z5, Z7, Z5
-	VSUBPS      Z6, Z4, Z7
-	VMINPS      Z5, Z7, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z6
-	VMOVUPS.Z   192(R8), K6, Z7
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z7, Z7
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z7, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z7, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z7, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-
-lanetailrarenarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPACKSSDW Z6, Z5, Z5
-	VPACKUSWB Z5, Z1, Z1
-	VPERMD    Z1, Z14, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizeMinvalUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-72
-	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowU8, Z0 Narrow16, Z10 NarrowU8, Z9 0x80008000, Z13 table
-	// per group: Z8 scale, Z7 recip, Z6 minval
-	// vector registers in use at once: 18
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	MOVQ         minval+32(FP), R8
-	VBROADCASTSS least+40(FP), Z15
-	VPACKSSDW    Z15, Z15, Z14
-	VMOVUPS      constantsAVX512<>+4(SB), Z13
-	VPACKUSWB    Z14, Z14, Z0
-	VPERMD       Z0, Z13, Z12
-	VBROADCASTSS most+44(FP), Z11
-	VPACKSSDW    Z11, Z11, Z0
-	VPACKUSWB    Z0, Z0, Z0
-	VPERMD       Z0, Z13, Z10
-	VBROADCASTSS constantsAVX512<>+0(SB), Z9
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, R9
-	IMULQ R10, R9
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	SUBQ         R10, R9
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         R9, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z5
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPADDSW      Z14, Z5, Z0
-	VPADDSW      Z14, Z4, Z3
-	VPMINSW      Z4, Z5, Z16
-	VPCMPEQW     Z9, Z16, K1
-	KORTESTQ     K1, K1
-	JNE          grouploop
-	VPACKUSWB    Z3, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXUB      Z12, Z0, Z0
-	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z2, Z4
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ R9, R9
-	JEQ   grouplast
-
-groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPADDSW           Z14, Z5, Z0
-	VPADDSW           Z14, Z4, Z3
-	VPMINSW           Z4, Z5, Z16
-	VPCMPEQW          Z9, Z16, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPACKUSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z2, Z4
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	MOVQ              R11, R10
-	SUBQ              R10, R9
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             R9, R9
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z3
-	VFNMADD231PS Z8, Z3, Z2
-	VFMADD231PS  Z7, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z4
-	VFNMADD231PS Z8, Z4, Z2
-	VFMADD231PS  Z7, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXUB      Z12, Z0, Z0
-	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R10, R9
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  R9, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ DX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z8, Z2, Z2
-	VMULPS       Z7, Z2, Z3
-	VFNMADD231PS Z6, Z3, Z2
-	VFMADD231PS  Z7, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z8, Z2, Z2
-	VMULPS       Z7, Z2, Z4
-	VFNMADD231PS Z6, Z4, Z2
-	VFMADD231PS  Z7, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXUB      Z12, Z0, Z0
-	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         R9, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R9, R9
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R9, R12
-	MOVQ R9, R13
-
-grouppieces:
-	MOVQ R13, R9
-	CMPQ R10, R9
-	JGE  grouppiece
-	MOVQ R10, R9
-
-grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (R8), Z6
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	CMPQ         R9, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	CMPQ         R9, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z4
-	VFNMADD231PS Z8, Z4, Z0
-	VFMADD231PS  Z7, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-
-grouptailnarrow:
-	VPACKSSDW Z2, Z1, Z1
-	VPADDSW   Z14, Z1, Z0
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z14, Z3, Z2
-	VPMINSW   Z3, Z1, Z1
-	VPCMPEQW  Z9, Z1, K1
-	KORTESTQ  K1, K1
-	JNE       grouptailrare
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXUB   Z12, Z0, Z0
-	VPMINUB   Z10, Z0, Z0
-	VMOVDQU8  Z0, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R9*1), DI
-	LEAQ  (SI)(R9*2), SI
-	SUBQ  R9, R10
-	SUBQ  R9, R13
-	SUBQ  R9, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, R9
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z6
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z5
-
-short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z3
-	VFNMADD231PS.BCST 12(DX), Z3, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPADDSW           Z14, Z6, Z0
-	VPADDSW           Z14, Z5, Z3
-	VPMINSW           Z5, Z6, Z4
-	VPCMPEQW          Z9, Z4, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPACKUSWB         Z3, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
-
-short4ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z1
-	VFNMADD231PS.BCST 16(DX), Z1, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z2
-	VFNMADD231PS.BCST 20(DX), Z2, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z2
-	VFNMADD231PS.BCST 24(DX), Z2, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z16
-	VFNMADD231PS.BCST 28(DX), Z16, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPMINSW           Z3, Z4, Z17
-	VPCMPEQW          Z9, Z17, K1
-	KORTESTQ          K1, K1
-	JNE               short4loop
-	VPACKUSWB         Z16, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVUPS           Z0, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, R9
-	CMPQ R9, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      (DX), Z1
-	VMOVUPS      (BX), Z2
-	VMOVUPS      (R8), Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z0
-	VPMOVZXWD    64(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
-	VSUBPS       Z5, Z1, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD231PS Z2, Z5, Z1
-	VFMADD231PS  Z4, Z1, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPMOVZXWD    96(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z6
-	VSUBPS       Z6, Z1, Z1
-	VMULPS       Z4, Z1, Z6
-	VFNMADD231PS Z2, Z6, Z1
-	VFMADD231PS  Z4, Z1, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPADDSW      Z14, Z5, Z1
-	VPMINSW      Z5, Z3, Z3
-	VPCMPEQW     Z9, Z3, K1
-	KORTESTQ     K1, K1
-	JNE          lanerare
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXUB      Z12, Z0, Z0
-	VPMINUB      Z10, Z0, Z0
-	VMOVUPS      Z0, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	ADDQ $+256, R8
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R9, R9
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMOVUPS.Z    (BX), K7, Z2
-	VMOVUPS.Z    (R8), K7, Z3
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z2, Z0, Z3
-	VFNMADD231PS Z1, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	CMPQ         R9, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z6
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-
-lanetailnarrow:
-	VPACKSSDW Z4, Z3, Z3
-	VPADDSW   Z14, Z3, Z0
-	VPACKSSDW Z6, Z5, Z5
-	VPADDSW   Z14, Z5, Z1
-	VPMINSW   Z5, Z3, Z3
-	VPCMPEQW  Z9, Z3, K1
-	KORTESTQ  K1, K1
-	JNE       lanetailrare
-	VPACKUSWB Z1, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXUB   Z12, Z0, Z0
-	VPMINUB   Z10, Z0, Z0
-	VMOVDQU8  Z0, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFNMADD231PS Z8, Z1, Z0
-	VFMADD231PS  Z7, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFNMADD231PS Z8, Z2, Z0
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z3
-	VFNMADD231PS Z8, Z3, Z2
-	VFMADD231PS  Z7, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z6, Z2, Z2
-	VMULPS       Z7, Z2, Z4
-	VFNMADD231PS Z8, Z4, Z2
-	VFMADD231PS  Z7, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXUB      Z12, Z0, Z0
-	VPMINUB      Z10, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VPADDSW   Z14, Z5, Z0
-	VPADDSW   Z14, Z4, Z1
-	VPMINSW   Z4, Z5, Z2
-	VPCMPEQW  Z9, Z2, K1
-	KORTESTQ  K1, K1
-	JNE       grouploop
-	VPACKUSWB Z1, Z0, Z0
-	VPERMD    Z0, Z13, Z0
-	VPMAXUB   Z12, Z0, Z0
-	VPMINUB   Z10, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+64, R10
-	JMP       groupwhole
-
-grouprare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z8
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3
-	ADDQ         R11, R10
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-
-grouptailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z17, Z16, Z16
-	VPACKUSWB Z16, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       grouptailback
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ DX, R13
-	ADDQ R13, DX
-	ADDQ R13, BX
-	ADDQ R13, R8
-	MOVQ R9, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z3
-	VFNMADD231PS.BCST 8(DX), Z3, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z4
-	VFNMADD231PS.BCST 12(DX), Z4, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKUSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXUB           Z12, Z0, Z0
-	VPMINUB           Z10, Z0, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         short4back
-
-lanerare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     192(DX), Z6
-	VMOVUPS     192(R8), Z7
-	VSUBPS      Z7, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (DI)
-	JMP         laneback
-
-lanetailrare:
-	VMOVDQU16.Z (SI), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R9, $+17
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
-	VMOVUPS.Z   128(R8), K6, Z7
-	VSUBPS      Z7, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
-	VMOVUPS.Z   192(R8), K6, Z8
-	VSUBPS      Z8, Z0, Z0
-	VDIVPS      Z7, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z7
-	VMAXPS      Z7, Z3, Z7
-	VMINPS      Z7, Z4, Z7
-	VADDPS      Z2, Z7, Z7
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z7, Z7
-	VMOVAPS.Z   Z7, K1, Z7
-
-lanetailrarenarrow:
-	VPACKSSDW Z5, Z1, Z1
-	VPACKSSDW Z7, Z6, Z6
-	VPACKUSWB Z6, Z1, Z1
-	VPERMD    Z1, Z13, Z1
-	VMOVDQU8  Z1, K7, (DI)
-	JMP       lanetailback
-
-// func QuantizePacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizePacked4BF16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0xf0f0f0f, Z8 0x10011001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
 	// per group: Z7 scale, Z6 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 19
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -10869,16 +1737,18 @@ TEXT ·QuantizePacked4BF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z14
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z13
 	VBROADCASTSS most+36(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	VBROADCASTSS constantsAVX512<>+76(SB), Z9
-	VBROADCASTSS constantsAVX512<>+80(SB), Z8
+	VMOVUPS      constantsAVX512<>+0(SB), Z10
+	VMOVUPS      constantsAVX512<>+64(SB), Z9
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -10887,6 +1757,12 @@ TEXT ·QuantizePacked4BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -10913,27 +1789,23 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z5
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
@@ -10943,47 +1815,40 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     128(SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     128(SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     192(SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     192(SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
 	VPMINSW      Z4, Z5, Z0
-	VPCMPEQW     Z10, Z0, K1
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
 	VPACKSSWB    Z4, Z5, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z3
-	VPMADDUBSW   Z8, Z3, Z3
-	VPMOVWB      Z3, Y3
-	VMOVUPS      Y3, (DI)
+	VMOVUPS      Z0, (DI)
 	VMOVAPS      Z1, Z5
 	VMOVAPS      Z2, Z4
-	ADDQ         $+32, DI
+	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
 	CMPQ         R9, $+128
@@ -10996,49 +1861,42 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z10, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFNMADD231PS.BCST 4(DX), Z1, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z10, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z3
 	VFNMADD231PS.BCST 4(DX), Z3, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z10, Z0, K1
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
 	VPACKSSWB         Z4, Z5, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z3
-	VPMADDUBSW        Z8, Z3, Z3
-	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (DI)
+	VMOVUPS           Z0, (DI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z2, Z4
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
-	ADDQ              $+32, DI
+	ADDQ              $+64, DI
 	ADDQ              $+128, SI
 	MOVQ              R10, R9
 	SUBQ              R9, R8
@@ -11054,47 +1912,40 @@ groupturned:
 	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
 	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Z1, (DI)
 
 groupback:
-	ADDQ $+32, DI
+	ADDQ $+64, DI
 	ADDQ $+128, SI
 	SUBQ $+64, R9
 	CMPQ R9, $+64
@@ -11118,8 +1969,7 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z10, K6, Z0
 	VMULPS       Z7, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z7, Z0, Z1
@@ -11128,8 +1978,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
@@ -11139,8 +1988,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z7, Z0, Z2
@@ -11149,26 +1997,22 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z7, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
 	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
-	ADDQ         $+32, DI
+	VMOVUPS      Z1, (DI)
+	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R8
 	CMPQ         R9, $+1
@@ -11206,7 +2050,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -11216,8 +2061,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z2
@@ -11226,8 +2071,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z3
@@ -11236,8 +2081,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z4
@@ -11246,31 +2091,21 @@ grouppiece:
 	VCVTPS2DQ    Z4, Z4
 
 grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPMINSW    Z3, Z1, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouptailrare
-	VPACKSSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPMAXSB    Z13, Z1, Z1
-	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z9, Z1, Z0
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPMINSW   Z3, Z1, Z0
+	VPCMPEQW  Z8, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouptailrare
+	VPACKSSWB Z3, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	VPMAXSB   Z13, Z1, Z1
+	VPMINSB   Z11, Z1, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
 
 grouptailback:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
+	LEAQ  (DI)(R8*1), DI
 	LEAQ  (SI)(R8*2), SI
 	SUBQ  R8, R9
 	SUBQ  R8, R12
@@ -11296,6 +2131,186 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS constantsAVX512<>+200(SB), Z0
+	VFNMADD231PS Z6, Z7, Z0
+	VBROADCASTSS constantsAVX512<>+204(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z7, Z0, Z5
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
+
+longahead:
+	VPERMW.Z    128(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    128(SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    192(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    192(SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPMINSW     Z3, Z4, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z3, Z4, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z2, Z3
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXSB     Z13, Z1, Z1
+	VPMINSB     Z11, Z1, Z1
+	VMOVUPS     Z1, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z4
+	VFMADD231PS Z7, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
+
+longtailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPMINSW   Z3, Z1, Z0
+	VPCMPEQW  Z8, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       longtailrare
+	VPACKSSWB Z3, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	VPMAXSB   Z13, Z1, Z1
+	VPMINSB   Z11, Z1, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ              R9, $+2
 	JLT               short2end
@@ -11304,27 +2319,23 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z10, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFNMADD231PS.BCST (DX), Z2, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z5
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z10, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFNMADD231PS.BCST 4(DX), Z1, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
@@ -11332,49 +2343,42 @@ short2:
 	VPACKSSDW         Z2, Z1, Z4
 
 short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z10, K6, Z0
 	VMULPS.BCST       8(BX), Z0, Z1
 	VFNMADD231PS.BCST 8(DX), Z1, Z0
 	VFMADD231PS.BCST  8(BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z9, K6, Z0
 	VMULPS.BCST       8(BX), Z0, Z2
 	VFNMADD231PS.BCST 8(DX), Z2, Z0
 	VFMADD231PS.BCST  8(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z10, K6, Z0
 	VMULPS.BCST       12(BX), Z0, Z2
 	VFNMADD231PS.BCST 12(DX), Z2, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z9, K6, Z0
 	VMULPS.BCST       12(BX), Z0, Z3
 	VFNMADD231PS.BCST 12(DX), Z3, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z4, Z5, Z0
-	VPCMPEQW          Z10, Z0, K1
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
 	VPACKSSWB         Z4, Z5, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z3
-	VPMADDUBSW        Z8, Z3, Z3
-	VPMOVWB           Z3, Y3
-	VMOVUPS           Y3, (DI)
+	VMOVUPS           Z0, (DI)
 	VMOVAPS           Z1, Z5
 	VMOVAPS           Z2, Z4
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
+	ADDQ              $+64, DI
 	ADDQ              $+128, SI
 	SUBQ              $+2, R9
 	CMPQ              R9, $+4
@@ -11383,49 +2387,42 @@ short2ahead:
 short2loop:
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z10, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFNMADD231PS.BCST (DX), Z2, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z10, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z3
 	VFNMADD231PS.BCST 4(DX), Z3, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Z1, (DI)
 
 short2back:
 	ADDQ $+8, DX
 	ADDQ $+8, BX
-	ADDQ $+32, DI
+	ADDQ $+64, DI
 	ADDQ $+128, SI
 	SUBQ $+2, R9
 	CMPQ R9, $+2
@@ -11448,27 +2445,23 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z10, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFNMADD231PS.BCST 4(DX), Z16, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z1, Z3
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z10, K6, Z0
 	VMULPS.BCST       8(BX), Z0, Z1
 	VFNMADD231PS.BCST 8(DX), Z1, Z0
 	VFMADD231PS.BCST  8(BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z0
 	VMULPS.BCST       12(BX), Z0, Z16
 	VFNMADD231PS.BCST 12(DX), Z16, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z16
@@ -11476,49 +2469,42 @@ short4:
 	VPACKSSDW         Z16, Z1, Z2
 
 short4ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z10, K6, Z0
 	VMULPS.BCST       16(BX), Z0, Z1
 	VFNMADD231PS.BCST 16(DX), Z1, Z0
 	VFMADD231PS.BCST  16(BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z9, K6, Z0
 	VMULPS.BCST       20(BX), Z0, Z16
 	VFNMADD231PS.BCST 20(DX), Z16, Z0
 	VFMADD231PS.BCST  20(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z10, K6, Z0
 	VMULPS.BCST       24(BX), Z0, Z16
 	VFNMADD231PS.BCST 24(DX), Z16, Z0
 	VFMADD231PS.BCST  24(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z9, K6, Z0
 	VMULPS.BCST       28(BX), Z0, Z17
 	VFNMADD231PS.BCST 28(DX), Z17, Z0
 	VFMADD231PS.BCST  28(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
 	VPMINSW           Z2, Z3, Z0
-	VPCMPEQW          Z10, Z0, K1
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
 	VPACKSSWB         Z2, Z3, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z17
-	VPMADDUBSW        Z8, Z17, Z17
-	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (DI)
+	VMOVUPS           Z0, (DI)
 	VMOVAPS           Z1, Z3
 	VMOVAPS           Z16, Z2
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
+	ADDQ              $+64, DI
 	ADDQ              $+128, SI
 	SUBQ              $+4, R9
 	CMPQ              R9, $+8
@@ -11529,49 +2515,42 @@ short4loop:
 	VBROADCASTSS      4(DX), Z6
 	VBROADCASTSS      8(DX), Z5
 	VBROADCASTSS      12(DX), Z4
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z10, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z10, K6, Z0
 	VMULPS.BCST       8(BX), Z0, Z2
 	VFNMADD231PS.BCST 8(DX), Z2, Z0
 	VFMADD231PS.BCST  8(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z0
 	VMULPS.BCST       12(BX), Z0, Z3
 	VFNMADD231PS.BCST 12(DX), Z3, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Z1, (DI)
 
 short4back:
 	ADDQ $+16, DX
 	ADDQ $+16, BX
-	ADDQ $+32, DI
+	ADDQ $+64, DI
 	ADDQ $+128, SI
 	SUBQ $+4, R9
 	CMPQ R9, $+4
@@ -11592,16 +2571,14 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z10, K6, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      64(DX), Z1
 	VMOVUPS      64(BX), Z2
 	VMULPS       Z2, Z0, Z4
@@ -11609,16 +2586,14 @@ laneloop:
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z0
 	VMOVUPS      128(DX), Z1
 	VMOVUPS      128(BX), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMOVUPS      192(DX), Z1
 	VMOVUPS      192(BX), Z2
 	VMULPS       Z2, Z0, Z5
@@ -11627,20 +2602,17 @@ laneloop:
 	VCVTPS2DQ    Z5, Z5
 	VPACKSSDW    Z5, Z4, Z4
 	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z10, Z0, K1
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          lanerare
 	VPACKSSWB    Z4, Z3, Z3
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z9, Z3, Z0
-	VPMADDUBSW   Z8, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Z3, (DI)
 
 laneback:
-	ADDQ $+32, DI
+	ADDQ $+64, DI
 	ADDQ $+128, SI
 	ADDQ $+256, DX
 	ADDQ $+256, BX
@@ -11653,7 +2625,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -11665,62 +2638,54 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
 
 lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKSSDW  Z6, Z5, Z5
-	VPMINSW    Z5, Z3, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z5, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z9, Z3, Z0
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	VPACKSSDW Z4, Z3, Z3
+	VPACKSSDW Z6, Z5, Z5
+	VPMINSW   Z5, Z3, Z0
+	VPCMPEQW  Z8, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanetailrare
+	VPACKSSWB Z5, Z3, Z3
+	VPERMD    Z3, Z14, Z3
+	VPMAXSB   Z13, Z3, Z3
+	VPMINSB   Z11, Z3, Z3
+	KMOVQ     K0, K7
+	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
 laneend:
@@ -11738,45 +2703,38 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	VPACKSSDW    Z3, Z2, Z2
 	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	ADDQ         $+32, DI
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
 	CMPQ         R9, $+64
@@ -11784,26 +2742,22 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z4, Z5, Z0
-	VPCMPEQW   Z10, Z0, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPACKSSWB  Z4, Z5, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R9
-	JMP        groupwhole
+	VPMINSW   Z4, Z5, Z0
+	VPCMPEQW  Z8, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z4, Z5, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXSB   Z13, Z0, Z0
+	VPMINSB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R9
+	JMP       groupwhole
 
 grouprare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -11818,8 +2772,7 @@ grouprare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -11829,8 +2782,7 @@ grouprare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -11839,8 +2791,7 @@ grouprare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z9, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -11852,10 +2803,7 @@ grouprare:
 	VPACKSSDW   Z16, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Z1, (DI)
 	JMP         groupback
 
 groupmeet0cross:
@@ -11863,9 +2811,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -11893,9 +2841,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -11923,9 +2871,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -11953,9 +2901,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -11965,6 +2913,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -11984,8 +2933,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -11998,8 +2947,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -12012,8 +2961,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -12026,21 +2975,13 @@ grouptailrare:
 	VMOVAPS.Z   Z17, K1, Z17
 
 grouptailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKSSWB  Z16, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
-	JMP        grouptailback
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z17, Z16, Z16
+	VPACKSSWB Z16, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -12052,52 +2993,203 @@ groupmeetrare:
 	ADDQ $+64, R12
 	JMP  grouppieces
 
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXSB     Z13, Z1, Z1
+	VPMINSB     Z11, Z1, Z1
+	VMOVNTPS    Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	CMPQ        R8, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R8, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z4, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+
+longtailrarenarrow:
+	VPACKSSDW Z16, Z1, Z1
+	VPACKSSDW Z18, Z17, Z17
+	VPACKSSWB Z17, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
+
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
 	VBROADCASTSS      (DX), Z7
 	VBROADCASTSS      4(DX), Z6
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z10, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFNMADD231PS.BCST (DX), Z2, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z10, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z3
 	VFNMADD231PS.BCST 4(DX), Z3, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
+	VMOVNTPS          Z1, (DI)
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
-	ADDQ              $+32, DI
+	ADDQ              $+64, DI
 	ADDQ              $+128, SI
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
@@ -12105,8 +3197,7 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -12121,8 +3212,7 @@ short2rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -12132,8 +3222,7 @@ short2rare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -12142,8 +3231,7 @@ short2rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z9, K6, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -12155,10 +3243,7 @@ short2rare:
 	VPACKSSDW   Z16, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Z1, (DI)
 	JMP         short2back
 
 short4stream:
@@ -12168,47 +3253,40 @@ short4stream:
 	VBROADCASTSS      4(DX), Z6
 	VBROADCASTSS      8(DX), Z5
 	VBROADCASTSS      12(DX), Z4
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z10, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z10, K6, Z0
 	VMULPS.BCST       8(BX), Z0, Z2
 	VFNMADD231PS.BCST 8(DX), Z2, Z0
 	VFMADD231PS.BCST  8(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z0
 	VMULPS.BCST       12(BX), Z0, Z3
 	VFNMADD231PS.BCST 12(DX), Z3, Z0
 	VFMADD231PS.BCST  12(BX), Z0, Z3
 	VCVTPS2DQ         Z3, Z3
 	VPACKSSDW         Z3, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVNTPS          Y0, (DI)
+	VMOVNTPS          Z1, (DI)
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
-	ADDQ              $+32, DI
+	ADDQ              $+64, DI
 	ADDQ              $+128, SI
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
@@ -12216,8 +3294,7 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -12232,8 +3309,7 @@ short4rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z2, Z17
@@ -12243,8 +3319,7 @@ short4rare:
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
 	VPACKSSDW   Z17, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z2, Z17
@@ -12253,8 +3328,7 @@ short4rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z9, K6, Z0
 	VDIVPS      Z4, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
 	VMAXPS      Z18, Z2, Z18
@@ -12266,15 +3340,11 @@ short4rare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Z1, (DI)
 	JMP         short4back
 
 lanerare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VMOVUPS     (DX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -12290,8 +3360,7 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMOVUPS     64(DX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -12302,8 +3371,7 @@ lanerare:
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z0
 	VMOVUPS     128(DX), Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -12313,8 +3381,7 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z9, K6, Z0
 	VMOVUPS     192(DX), Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -12327,13 +3394,11 @@ lanerare:
 	VPACKSSDW   Z6, Z5, Z5
 	VPACKSSWB   Z5, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Z1, (DI)
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -12354,11 +3419,11 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
+	VMOVUPS.Z   64(DX), K7, Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -12369,11 +3434,11 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
+	VMOVUPS.Z   128(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -12384,11 +3449,11 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
+	VMOVUPS.Z   192(DX), K7, Z7
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
 	VMAXPS      Z7, Z2, Z7
@@ -12399,28 +3464,21 @@ lanetailrare:
 	VMOVAPS.Z   Z7, K1, Z7
 
 lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z7, Z6, Z6
-	VPACKSSWB  Z6, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
-	JMP        lanetailback
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKSSWB Z6, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
 
-// func QuantizeZeroPointPacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// func QuantizeZeroPointInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-72
+TEXT ·QuantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0xf0f0f0f, Z8 0x10011001
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
 	// per group: Z7 scale, Z6 recip, Z5 zeroPoint, Z4 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -12429,16 +3487,18 @@ TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z14
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z13
 	VBROADCASTSS most+44(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	VBROADCASTSS constantsAVX512<>+76(SB), Z9
-	VBROADCASTSS constantsAVX512<>+80(SB), Z8
+	VMOVUPS      constantsAVX512<>+0(SB), Z10
+	VMOVUPS      constantsAVX512<>+64(SB), Z9
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z8
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -12447,6 +3507,12 @@ TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short2
 	CMPQ         R11, $+16
 	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -12475,27 +3541,23 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z16
 	VFNMADD231PS Z7, Z16, Z0
 	VFMADD231PS  Z6, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z16
 	VFNMADD231PS Z7, Z16, Z0
 	VFMADD231PS  Z6, Z0, Z16
@@ -12505,27 +3567,23 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     128(SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     128(SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z16
 	VFNMADD231PS Z7, Z16, Z0
 	VFMADD231PS  Z6, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z1
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     192(SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z16
 	VFNMADD231PS Z7, Z16, Z0
 	VFMADD231PS  Z6, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     192(SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z17
 	VFNMADD231PS Z7, Z17, Z0
 	VFMADD231PS  Z6, Z0, Z17
@@ -12534,20 +3592,17 @@ groupahead:
 	VPADDSW      Z4, Z3, Z0
 	VPADDSW      Z4, Z2, Z17
 	VPMINSW      Z2, Z3, Z18
-	VPCMPEQW     Z10, Z18, K1
+	VPCMPEQW     Z8, Z18, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
 	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z17
-	VPMADDUBSW   Z8, Z17, Z17
-	VPMOVWB      Z17, Y17
-	VMOVUPS      Y17, (DI)
+	VMOVUPS      Z0, (DI)
 	VMOVAPS      Z1, Z3
 	VMOVAPS      Z16, Z2
-	ADDQ         $+32, DI
+	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
@@ -12560,27 +3615,23 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z10, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFNMADD231PS.BCST 4(DX), Z1, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFNMADD231PS.BCST 4(DX), Z16, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z10, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFNMADD231PS.BCST 4(DX), Z16, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z17
 	VFNMADD231PS.BCST 4(DX), Z17, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z17
@@ -12591,23 +3642,20 @@ groupturn:
 	VPADDSW           Z0, Z3, Z17
 	VPADDSW           Z0, Z2, Z0
 	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z10, Z18, K1
+	VPCMPEQW          Z8, Z18, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
 	VPACKSSWB         Z0, Z17, Z17
 	VPERMD            Z17, Z14, Z17
 	VPMAXSB           Z13, Z17, Z17
 	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z9, Z17, Z0
-	VPMADDUBSW        Z8, Z0, Z0
-	VPMOVWB           Z0, Y0
-	VMOVUPS           Y0, (DI)
+	VMOVUPS           Z17, (DI)
 	VMOVAPS           Z1, Z3
 	VMOVAPS           Z16, Z2
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+32, DI
+	ADDQ              $+64, DI
 	ADDQ              $+128, SI
 	MOVQ              R11, R10
 	SUBQ              R10, R9
@@ -12625,28 +3673,24 @@ groupturned:
 	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z4, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z2
 	VMULPS       Z6, Z2, Z3
 	VFNMADD231PS Z7, Z3, Z2
 	VFMADD231PS  Z6, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z2
 	VMULPS       Z6, Z2, Z16
 	VFNMADD231PS Z7, Z16, Z2
 	VFMADD231PS  Z6, Z2, Z16
@@ -12654,20 +3698,17 @@ grouploop:
 	VPACKSSDW    Z16, Z3, Z3
 	VPADDSW      Z4, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
+	VPCMPEQW     Z8, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPACKSSWB    Z2, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Z0, (DI)
 
 groupback:
-	ADDQ $+32, DI
+	ADDQ $+64, DI
 	ADDQ $+128, SI
 	SUBQ $+64, R10
 	CMPQ R10, $+64
@@ -12693,8 +3734,7 @@ groupmeet:
 
 groupmeet0:
 	VMOVAPS      Z5, Z0
-	VPMOVZXWD    (SI), Z1
-	VPSLLD       $0x10, Z1, Z1
+	VPERMW.Z     (SI), Z10, K6, Z1
 	VMULPS       Z7, Z1, Z2
 	VFNMADD231PS Z6, Z2, Z1
 	VFMADD231PS  Z7, Z1, Z2
@@ -12704,8 +3744,7 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z5, Z1
-	VPMOVZXWD    32(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
+	VPERMW.Z     (SI), Z9, K6, Z3
 	VMULPS       Z7, Z3, Z4
 	VFNMADD231PS Z6, Z4, Z3
 	VFMADD231PS  Z7, Z3, Z4
@@ -12718,8 +3757,7 @@ groupmeet1:
 
 groupmeet2:
 	VMOVAPS      Z5, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
+	VPERMW.Z     64(SI), Z10, K6, Z3
 	VMULPS       Z7, Z3, Z4
 	VFNMADD231PS Z6, Z4, Z3
 	VFMADD231PS  Z7, Z3, Z4
@@ -12729,8 +3767,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS      Z5, Z3
-	VPMOVZXWD    96(SI), Z16
-	VPSLLD       $0x10, Z16, Z16
+	VPERMW.Z     64(SI), Z9, K6, Z16
 	VMULPS       Z7, Z16, Z17
 	VFNMADD231PS Z6, Z17, Z16
 	VFMADD231PS  Z7, Z16, Z17
@@ -12739,18 +3776,15 @@ groupmeet3:
 	VPACKSSDW    Z3, Z1, Z1
 	VPADDSW      Z1, Z4, Z1
 	VPMINSW      Z4, Z2, Z2
-	VPCMPEQW     Z10, Z2, K1
+	VPCMPEQW     Z8, Z2, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
 	VPACKSSWB    Z1, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
 	CMPQ         R10, $+1
@@ -12791,7 +3825,8 @@ grouppiece:
 	VPACKSSDW    Z5, Z5, Z4
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -12801,8 +3836,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z2
@@ -12811,8 +3846,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z3
@@ -12821,8 +3856,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VMULPS       Z6, Z0, Z16
@@ -12831,33 +3866,23 @@ grouppiece:
 	VCVTPS2DQ    Z16, Z16
 
 grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z4, Z1, Z0
-	VPACKSSDW  Z16, Z3, Z3
-	VPADDSW    Z4, Z3, Z2
-	VPMINSW    Z3, Z1, Z1
-	VPCMPEQW   Z10, Z1, K1
-	KORTESTQ   K1, K1
-	JNE        grouptailrare
-	VPACKSSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMOVWB    Z1, Y1
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	VPACKSSDW Z2, Z1, Z1
+	VPADDSW   Z4, Z1, Z0
+	VPACKSSDW Z16, Z3, Z3
+	VPADDSW   Z4, Z3, Z2
+	VPMINSW   Z3, Z1, Z1
+	VPCMPEQW  Z8, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       grouptailrare
+	VPACKSSWB Z2, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXSB   Z13, Z0, Z0
+	VPMINSB   Z11, Z0, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
-	MOVQ  R9, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
+	LEAQ  (DI)(R9*1), DI
 	LEAQ  (SI)(R9*2), SI
 	SUBQ  R9, R10
 	SUBQ  R9, R13
@@ -12884,6 +3909,195 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z16
+	VPSUBD       Z16, Z0, Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS constantsAVX512<>+200(SB), Z0
+	VFNMADD231PS Z6, Z7, Z0
+	VBROADCASTSS constantsAVX512<>+204(SB), Z16
+	VFMADD231PS  Z16, Z0, Z0
+	VMULPS       Z7, Z0, Z5
+	VBROADCASTSS (R8), Z4
+	VPACKSSDW    Z4, Z4, Z3
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMADD231PS  Z7, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z17
+	VFMADD231PS  Z7, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMADD231PS  Z7, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z17
+	VFMADD231PS  Z7, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z1
+
+longahead:
+	VPERMW.Z    128(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    128(SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z17
+	VFMADD231PS Z7, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPERMW.Z    192(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z17
+	VFMADD231PS Z7, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPERMW.Z    192(SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z18
+	VFMADD231PS Z7, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPADDSW     Z3, Z2, Z0
+	VPADDSW     Z3, Z1, Z18
+	VPMINSW     Z1, Z2, Z19
+	VPCMPEQW    Z8, Z19, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z18, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVAPS     Z16, Z2
+	VMOVAPS     Z17, Z1
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z3, Z1, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMULPS      Z5, Z2, Z16
+	VFMADD231PS Z7, Z2, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z2
+	VMULPS      Z5, Z2, Z17
+	VFMADD231PS Z7, Z2, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPADDSW     Z3, Z16, Z2
+	VPMINSW     Z16, Z1, Z1
+	VPCMPEQW    Z8, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VMOVUPS     Z0, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z17
+	VFMADD231PS Z7, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+
+longtailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPADDSW   Z3, Z1, Z0
+	VPACKSSDW Z17, Z16, Z16
+	VPADDSW   Z3, Z16, Z2
+	VPMINSW   Z16, Z1, Z1
+	VPCMPEQW  Z8, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       longtailrare
+	VPACKSSWB Z2, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXSB   Z13, Z0, Z0
+	VPMINSB   Z11, Z0, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ              R10, $+2
 	JLT               short2end
@@ -12892,27 +4106,23 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPMOVZXWD         (SI), Z16
-	VPSLLD            $0x10, Z16, Z16
+	VPERMW.Z          (SI), Z10, K6, Z16
 	VMULPS.BCST       (BX), Z16, Z17
 	VFNMADD231PS.BCST (DX), Z17, Z16
 	VFMADD231PS.BCST  (BX), Z16, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         32(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
+	VPERMW.Z          (SI), Z9, K6, Z16
 	VMULPS.BCST       (BX), Z16, Z18
 	VFNMADD231PS.BCST (DX), Z18, Z16
 	VFMADD231PS.BCST  (BX), Z16, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z1
-	VPMOVZXWD         64(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
+	VPERMW.Z          64(SI), Z10, K6, Z16
 	VMULPS.BCST       4(BX), Z16, Z17
 	VFNMADD231PS.BCST 4(DX), Z17, Z16
 	VFMADD231PS.BCST  4(BX), Z16, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         96(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
+	VPERMW.Z          64(SI), Z9, K6, Z16
 	VMULPS.BCST       4(BX), Z16, Z18
 	VFNMADD231PS.BCST 4(DX), Z18, Z16
 	VFMADD231PS.BCST  4(BX), Z16, Z18
@@ -12920,27 +4130,23 @@ short2:
 	VPACKSSDW         Z18, Z17, Z0
 
 short2ahead:
-	VPMOVZXWD         128(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
+	VPERMW.Z          128(SI), Z10, K6, Z16
 	VMULPS.BCST       8(BX), Z16, Z17
 	VFNMADD231PS.BCST 8(DX), Z17, Z16
 	VFMADD231PS.BCST  8(BX), Z16, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         160(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
+	VPERMW.Z          128(SI), Z9, K6, Z16
 	VMULPS.BCST       8(BX), Z16, Z18
 	VFNMADD231PS.BCST 8(DX), Z18, Z16
 	VFMADD231PS.BCST  8(BX), Z16, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPMOVZXWD         192(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
+	VPERMW.Z          192(SI), Z10, K6, Z16
 	VMULPS.BCST       12(BX), Z16, Z18
 	VFNMADD231PS.BCST 12(DX), Z18, Z16
 	VFMADD231PS.BCST  12(BX), Z16, Z18
 	VCVTPS2DQ         Z18, Z18
-	VPMOVZXWD         224(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
+	VPERMW.Z          192(SI), Z9, K6, Z16
 	VMULPS.BCST       12(BX), Z16, Z19
 	VFNMADD231PS.BCST 12(DX), Z19, Z16
 	VFMADD231PS.BCST  12(BX), Z16, Z19
@@ -12953,23 +4159,20 @@ short2ahead:
 	VPACKSSDW         Z19, Z19, Z19
 	VPADDSW           Z19, Z0, Z19
 	VPMINSW           Z0, Z1, Z20
-	VPCMPEQW          Z10, Z20, K1
+	VPCMPEQW          Z8, Z20, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
 	VPACKSSWB         Z19, Z16, Z16
 	VPERMD            Z16, Z14, Z16
 	VPMAXSB           Z13, Z16, Z16
 	VPMINSB           Z11, Z16, Z16
-	VPANDD            Z9, Z16, Z19
-	VPMADDUBSW        Z8, Z19, Z19
-	VPMOVWB           Z19, Y19
-	VMOVUPS           Y19, (DI)
+	VMOVUPS           Z16, (DI)
 	VMOVAPS           Z17, Z1
 	VMOVAPS           Z18, Z0
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
+	ADDQ              $+64, DI
 	ADDQ              $+128, SI
 	SUBQ              $+2, R10
 	CMPQ              R10, $+4
@@ -12982,28 +4185,24 @@ short2loop:
 	VPACKSSDW         Z5, Z5, Z4
 	VBROADCASTSS      4(R8), Z3
 	VPACKSSDW         Z3, Z3, Z2
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z10, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z16
 	VFNMADD231PS.BCST (DX), Z16, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z1, Z1
 	VPADDSW           Z4, Z1, Z0
-	VPMOVZXWD         64(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
+	VPERMW.Z          64(SI), Z10, K6, Z16
 	VMULPS.BCST       4(BX), Z16, Z17
 	VFNMADD231PS.BCST 4(DX), Z17, Z16
 	VFMADD231PS.BCST  4(BX), Z16, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         96(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
+	VPERMW.Z          64(SI), Z9, K6, Z16
 	VMULPS.BCST       4(BX), Z16, Z18
 	VFNMADD231PS.BCST 4(DX), Z18, Z16
 	VFMADD231PS.BCST  4(BX), Z16, Z18
@@ -13011,23 +4210,20 @@ short2loop:
 	VPACKSSDW         Z18, Z17, Z17
 	VPADDSW           Z2, Z17, Z16
 	VPMINSW           Z17, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
+	VMOVUPS           Z0, (DI)
 
 short2back:
 	ADDQ $+8, DX
 	ADDQ $+8, BX
 	ADDQ $+8, R8
-	ADDQ $+32, DI
+	ADDQ $+64, DI
 	ADDQ $+128, SI
 	SUBQ $+2, R10
 	CMPQ R10, $+2
@@ -13050,27 +4246,23 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VPMOVZXWD         (SI), Z20
-	VPSLLD            $0x10, Z20, Z20
+	VPERMW.Z          (SI), Z10, K6, Z20
 	VMULPS.BCST       (BX), Z20, Z21
 	VFNMADD231PS.BCST (DX), Z21, Z20
 	VFMADD231PS.BCST  (BX), Z20, Z21
 	VCVTPS2DQ         Z21, Z21
-	VPMOVZXWD         32(SI), Z20
-	VPSLLD            $0x10, Z20, Z20
+	VPERMW.Z          (SI), Z9, K6, Z20
 	VMULPS.BCST       4(BX), Z20, Z22
 	VFNMADD231PS.BCST 4(DX), Z22, Z20
 	VFMADD231PS.BCST  4(BX), Z20, Z22
 	VCVTPS2DQ         Z22, Z22
 	VPACKSSDW         Z22, Z21, Z18
-	VPMOVZXWD         64(SI), Z20
-	VPSLLD            $0x10, Z20, Z20
+	VPERMW.Z          64(SI), Z10, K6, Z20
 	VMULPS.BCST       8(BX), Z20, Z21
 	VFNMADD231PS.BCST 8(DX), Z21, Z20
 	VFMADD231PS.BCST  8(BX), Z20, Z21
 	VCVTPS2DQ         Z21, Z21
-	VPMOVZXWD         96(SI), Z20
-	VPSLLD            $0x10, Z20, Z20
+	VPERMW.Z          64(SI), Z9, K6, Z20
 	VMULPS.BCST       12(BX), Z20, Z22
 	VFNMADD231PS.BCST 12(DX), Z22, Z20
 	VFMADD231PS.BCST  12(BX), Z20, Z22
@@ -13078,27 +4270,23 @@ short4:
 	VPACKSSDW         Z22, Z21, Z19
 
 short4ahead:
-	VPMOVZXWD         128(SI), Z20
-	VPSLLD            $0x10, Z20, Z20
+	VPERMW.Z          128(SI), Z10, K6, Z20
 	VMULPS.BCST       16(BX), Z20, Z21
 	VFNMADD231PS.BCST 16(DX), Z21, Z20
 	VFMADD231PS.BCST  16(BX), Z20, Z21
 	VCVTPS2DQ         Z21, Z21
-	VPMOVZXWD         160(SI), Z20
-	VPSLLD            $0x10, Z20, Z20
+	VPERMW.Z          128(SI), Z9, K6, Z20
 	VMULPS.BCST       20(BX), Z20, Z22
 	VFNMADD231PS.BCST 20(DX), Z22, Z20
 	VFMADD231PS.BCST  20(BX), Z20, Z22
 	VCVTPS2DQ         Z22, Z22
 	VPACKSSDW         Z22, Z21, Z21
-	VPMOVZXWD         192(SI), Z20
-	VPSLLD            $0x10, Z20, Z20
+	VPERMW.Z          192(SI), Z10, K6, Z20
 	VMULPS.BCST       24(BX), Z20, Z22
 	VFNMADD231PS.BCST 24(DX), Z22, Z20
 	VFMADD231PS.BCST  24(BX), Z20, Z22
 	VCVTPS2DQ         Z22, Z22
-	VPMOVZXWD         224(SI), Z20
-	VPSLLD            $0x10, Z20, Z20
+	VPERMW.Z          192(SI), Z9, K6, Z20
 	VMULPS.BCST       28(BX), Z20, Z23
 	VFNMADD231PS.BCST 28(DX), Z23, Z20
 	VFMADD231PS.BCST  28(BX), Z20, Z23
@@ -13113,23 +4301,20 @@ short4ahead:
 	VPACKSSDW         Z24, Z23, Z23
 	VPADDSW           Z23, Z19, Z23
 	VPMINSW           Z19, Z18, Z24
-	VPCMPEQW          Z10, Z24, K1
+	VPCMPEQW          Z8, Z24, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
 	VPACKSSWB         Z23, Z20, Z20
 	VPERMD            Z20, Z14, Z20
 	VPMAXSB           Z13, Z20, Z20
 	VPMINSB           Z11, Z20, Z20
-	VPANDD            Z9, Z20, Z23
-	VPMADDUBSW        Z8, Z23, Z23
-	VPMOVWB           Z23, Y23
-	VMOVUPS           Y23, (DI)
+	VMOVUPS           Z20, (DI)
 	VMOVAPS           Z21, Z18
 	VMOVAPS           Z22, Z19
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
+	ADDQ              $+64, DI
 	ADDQ              $+128, SI
 	SUBQ              $+4, R10
 	CMPQ              R10, $+8
@@ -13146,28 +4331,24 @@ short4loop:
 	VBROADCASTSS      8(R8), Z0
 	VBROADCASTSS      12(R8), Z16
 	VPACKSSDW         Z16, Z0, Z17
-	VPMOVZXWD         (SI), Z18
-	VPSLLD            $0x10, Z18, Z18
+	VPERMW.Z          (SI), Z10, K6, Z18
 	VMULPS.BCST       (BX), Z18, Z19
 	VFNMADD231PS.BCST (DX), Z19, Z18
 	VFMADD231PS.BCST  (BX), Z18, Z19
 	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         32(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
+	VPERMW.Z          (SI), Z9, K6, Z18
 	VMULPS.BCST       4(BX), Z18, Z20
 	VFNMADD231PS.BCST 4(DX), Z20, Z18
 	VFMADD231PS.BCST  4(BX), Z18, Z20
 	VCVTPS2DQ         Z20, Z20
 	VPACKSSDW         Z20, Z19, Z19
 	VPADDSW           Z1, Z19, Z18
-	VPMOVZXWD         64(SI), Z20
-	VPSLLD            $0x10, Z20, Z20
+	VPERMW.Z          64(SI), Z10, K6, Z20
 	VMULPS.BCST       8(BX), Z20, Z21
 	VFNMADD231PS.BCST 8(DX), Z21, Z20
 	VFMADD231PS.BCST  8(BX), Z20, Z21
 	VCVTPS2DQ         Z21, Z21
-	VPMOVZXWD         96(SI), Z20
-	VPSLLD            $0x10, Z20, Z20
+	VPERMW.Z          64(SI), Z9, K6, Z20
 	VMULPS.BCST       12(BX), Z20, Z22
 	VFNMADD231PS.BCST 12(DX), Z22, Z20
 	VFMADD231PS.BCST  12(BX), Z20, Z22
@@ -13175,23 +4356,20 @@ short4loop:
 	VPACKSSDW         Z22, Z21, Z21
 	VPADDSW           Z17, Z21, Z20
 	VPMINSW           Z21, Z19, Z19
-	VPCMPEQW          Z10, Z19, K1
+	VPCMPEQW          Z8, Z19, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPACKSSWB         Z20, Z18, Z18
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
 	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z9, Z18, Z19
-	VPMADDUBSW        Z8, Z19, Z19
-	VPMOVWB           Z19, Y19
-	VMOVUPS           Y19, (DI)
+	VMOVUPS           Z18, (DI)
 
 short4back:
 	ADDQ $+16, DX
 	ADDQ $+16, BX
 	ADDQ $+16, R8
-	ADDQ $+32, DI
+	ADDQ $+64, DI
 	ADDQ $+128, SI
 	SUBQ $+4, R10
 	CMPQ R10, $+4
@@ -13212,8 +4390,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z10, K6, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
@@ -13221,8 +4398,7 @@ laneloop:
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      64(DX), Z1
 	VMOVUPS      64(BX), Z2
 	VMOVUPS      64(R8), Z5
@@ -13233,8 +4409,7 @@ laneloop:
 	VPACKSSDW    Z6, Z4, Z4
 	VPACKSSDW    Z5, Z3, Z3
 	VPADDSW      Z3, Z4, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z0
 	VMOVUPS      128(DX), Z1
 	VMOVUPS      128(BX), Z2
 	VMOVUPS      128(R8), Z5
@@ -13242,8 +4417,7 @@ laneloop:
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMOVUPS      192(DX), Z1
 	VMOVUPS      192(BX), Z2
 	VMOVUPS      192(R8), Z7
@@ -13255,20 +4429,17 @@ laneloop:
 	VPACKSSDW    Z7, Z5, Z5
 	VPADDSW      Z5, Z6, Z5
 	VPMINSW      Z6, Z4, Z4
-	VPCMPEQW     Z10, Z4, K1
+	VPCMPEQW     Z8, Z4, K1
 	KORTESTQ     K1, K1
 	JNE          lanerare
 	VPACKSSWB    Z5, Z3, Z3
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z9, Z3, Z0
-	VPMADDUBSW   Z8, Z0, Z0
-	VPMOVWB      Z0, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Z3, (DI)
 
 laneback:
-	ADDQ $+32, DI
+	ADDQ $+64, DI
 	ADDQ $+128, SI
 	ADDQ $+256, DX
 	ADDQ $+256, BX
@@ -13282,7 +4453,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -13295,69 +4467,61 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z7
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z7
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z17
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z17
 	VMULPS       Z2, Z0, Z18
 	VFNMADD231PS Z1, Z18, Z0
 	VFMADD231PS  Z2, Z0, Z18
 	VCVTPS2DQ    Z18, Z18
 
 lanetailnarrow:
-	VPACKSSDW  Z6, Z4, Z4
-	VPACKSSDW  Z5, Z3, Z3
-	VPADDSW    Z3, Z4, Z3
-	VPACKSSDW  Z18, Z16, Z16
-	VPACKSSDW  Z17, Z7, Z7
-	VPADDSW    Z7, Z16, Z7
-	VPMINSW    Z16, Z4, Z4
-	VPCMPEQW   Z10, Z4, K1
-	KORTESTQ   K1, K1
-	JNE        lanetailrare
-	VPACKSSWB  Z7, Z3, Z3
-	VPERMD     Z3, Z14, Z3
-	VPMAXSB    Z13, Z3, Z3
-	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z9, Z3, Z0
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	VPACKSSDW Z6, Z4, Z4
+	VPACKSSDW Z5, Z3, Z3
+	VPADDSW   Z3, Z4, Z3
+	VPACKSSDW Z18, Z16, Z16
+	VPACKSSDW Z17, Z7, Z7
+	VPADDSW   Z7, Z16, Z7
+	VPMINSW   Z16, Z4, Z4
+	VPCMPEQW  Z8, Z4, K1
+	KORTESTQ  K1, K1
+	JNE       lanetailrare
+	VPACKSSWB Z7, Z3, Z3
+	VPERMD    Z3, Z14, Z3
+	VPMAXSB   Z13, Z3, Z3
+	VPMINSB   Z11, Z3, Z3
+	KMOVQ     K0, K7
+	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
 laneend:
@@ -13375,28 +4539,24 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
 	VFMADD231PS  Z6, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z4, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z2
 	VMULPS       Z6, Z2, Z3
 	VFNMADD231PS Z7, Z3, Z2
 	VFMADD231PS  Z6, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z2
 	VMULPS       Z6, Z2, Z16
 	VFNMADD231PS Z7, Z16, Z2
 	VFMADD231PS  Z6, Z2, Z16
@@ -13404,18 +4564,15 @@ groupstream:
 	VPACKSSDW    Z16, Z3, Z3
 	VPADDSW      Z4, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
+	VPCMPEQW     Z8, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPACKSSWB    Z2, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+32, DI
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
 	CMPQ         R10, $+64
@@ -13423,28 +4580,24 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z4, Z3, Z0
-	VPADDSW    Z4, Z2, Z1
-	VPMINSW    Z2, Z3, Z16
-	VPCMPEQW   Z10, Z16, K1
-	KORTESTQ   K1, K1
-	JNE        grouploop
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
-	ADDQ       $+32, DI
-	ADDQ       $+128, SI
-	SUBQ       $+64, R10
-	JMP        groupwhole
+	VPADDSW   Z4, Z3, Z0
+	VPADDSW   Z4, Z2, Z1
+	VPMINSW   Z2, Z3, Z16
+	VPCMPEQW  Z8, Z16, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z1, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXSB   Z13, Z0, Z0
+	VPMINSB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
 
 grouprare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
@@ -13458,8 +4611,7 @@ grouprare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z2, Z17
@@ -13469,8 +4621,7 @@ grouprare:
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
 	VPACKSSDW   Z17, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z2, Z17
@@ -13479,8 +4630,7 @@ grouprare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z9, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
 	VMAXPS      Z18, Z2, Z18
@@ -13492,10 +4642,7 @@ grouprare:
 	VPACKSSDW   Z18, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Z1, (DI)
 	JMP         groupback
 
 groupmeet0cross:
@@ -13503,10 +4650,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	VBROADCASTSS 4(R8), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -13537,10 +4684,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	VBROADCASTSS 4(R8), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -13571,10 +4718,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	VBROADCASTSS 4(R8), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -13605,10 +4752,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	VBROADCASTSS 4(R8), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -13619,6 +4766,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -13637,8 +4785,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -13651,8 +4799,8 @@ grouptailrare:
 	VMOVAPS.Z   Z17, K1, Z17
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -13665,8 +4813,8 @@ grouptailrare:
 	VMOVAPS.Z   Z18, K1, Z18
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -13679,21 +4827,13 @@ grouptailrare:
 	VMOVAPS.Z   Z19, K1, Z19
 
 grouptailrarenarrow:
-	VPACKSSDW  Z17, Z1, Z1
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKSSWB  Z18, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
-	JMP        grouptailback
+	VPACKSSDW Z17, Z1, Z1
+	VPACKSSDW Z19, Z18, Z18
+	VPACKSSWB Z18, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -13706,6 +4846,164 @@ groupmeetrare:
 	ADDQ $+64, R13
 	JMP  grouppieces
 
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z3, Z1, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMULPS      Z5, Z2, Z16
+	VFMADD231PS Z7, Z2, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z2
+	VMULPS      Z5, Z2, Z17
+	VFMADD231PS Z7, Z2, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPADDSW     Z3, Z16, Z2
+	VPMINSW     Z16, Z1, Z1
+	VPCMPEQW    Z8, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VCVTDQ2PS   Z4, Z16
+	VSUBPS      Z16, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z17
+	VSUBPS      Z16, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z16, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z16, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VCVTDQ2PS   Z4, Z16
+	VSUBPS      Z16, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z17
+	VSUBPS      Z16, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z16, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z16, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z2, Z20
+	VMINPS      Z20, Z17, Z20
+	VADDPS      Z16, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+
+longtailrarenarrow:
+	VPACKSSDW Z18, Z1, Z1
+	VPACKSSDW Z20, Z19, Z19
+	VPACKSSWB Z19, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
+
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
@@ -13715,28 +5013,24 @@ short2stream:
 	VPACKSSDW         Z5, Z5, Z4
 	VBROADCASTSS      4(R8), Z3
 	VPACKSSDW         Z3, Z3, Z2
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z10, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z16
 	VFNMADD231PS.BCST (DX), Z16, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z1, Z1
 	VPADDSW           Z4, Z1, Z0
-	VPMOVZXWD         64(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
+	VPERMW.Z          64(SI), Z10, K6, Z16
 	VMULPS.BCST       4(BX), Z16, Z17
 	VFNMADD231PS.BCST 4(DX), Z17, Z16
 	VFMADD231PS.BCST  4(BX), Z16, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         96(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
+	VPERMW.Z          64(SI), Z9, K6, Z16
 	VMULPS.BCST       4(BX), Z16, Z18
 	VFNMADD231PS.BCST 4(DX), Z18, Z16
 	VFMADD231PS.BCST  4(BX), Z16, Z18
@@ -13744,21 +5038,18 @@ short2stream:
 	VPACKSSDW         Z18, Z17, Z17
 	VPADDSW           Z2, Z17, Z16
 	VPMINSW           Z17, Z1, Z1
-	VPCMPEQW          Z10, Z1, K1
+	VPCMPEQW          Z8, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z1
-	VPMADDUBSW        Z8, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
+	VMOVNTPS          Z0, (DI)
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
-	ADDQ              $+32, DI
+	ADDQ              $+64, DI
 	ADDQ              $+128, SI
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
@@ -13766,8 +5057,7 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z16
@@ -13781,8 +5071,7 @@ short2rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z21
 	VMAXPS      Z21, Z18, Z21
@@ -13792,8 +5081,7 @@ short2rare:
 	VCVTPS2DQ   Z21, Z21
 	VMOVAPS.Z   Z21, K1, Z21
 	VPACKSSDW   Z21, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VCVTDQ2PS   Z3, Z18
@@ -13805,8 +5093,7 @@ short2rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z9, K6, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z20
 	VMAXPS      Z20, Z16, Z20
@@ -13818,10 +5105,7 @@ short2rare:
 	VPACKSSDW   Z20, Z17, Z17
 	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Z1, (DI)
 	JMP         short2back
 
 short4stream:
@@ -13837,28 +5121,24 @@ short4stream:
 	VBROADCASTSS      8(R8), Z0
 	VBROADCASTSS      12(R8), Z16
 	VPACKSSDW         Z16, Z0, Z17
-	VPMOVZXWD         (SI), Z18
-	VPSLLD            $0x10, Z18, Z18
+	VPERMW.Z          (SI), Z10, K6, Z18
 	VMULPS.BCST       (BX), Z18, Z19
 	VFNMADD231PS.BCST (DX), Z19, Z18
 	VFMADD231PS.BCST  (BX), Z18, Z19
 	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         32(SI), Z18
-	VPSLLD            $0x10, Z18, Z18
+	VPERMW.Z          (SI), Z9, K6, Z18
 	VMULPS.BCST       4(BX), Z18, Z20
 	VFNMADD231PS.BCST 4(DX), Z20, Z18
 	VFMADD231PS.BCST  4(BX), Z18, Z20
 	VCVTPS2DQ         Z20, Z20
 	VPACKSSDW         Z20, Z19, Z19
 	VPADDSW           Z1, Z19, Z18
-	VPMOVZXWD         64(SI), Z20
-	VPSLLD            $0x10, Z20, Z20
+	VPERMW.Z          64(SI), Z10, K6, Z20
 	VMULPS.BCST       8(BX), Z20, Z21
 	VFNMADD231PS.BCST 8(DX), Z21, Z20
 	VFMADD231PS.BCST  8(BX), Z20, Z21
 	VCVTPS2DQ         Z21, Z21
-	VPMOVZXWD         96(SI), Z20
-	VPSLLD            $0x10, Z20, Z20
+	VPERMW.Z          64(SI), Z9, K6, Z20
 	VMULPS.BCST       12(BX), Z20, Z22
 	VFNMADD231PS.BCST 12(DX), Z22, Z20
 	VFMADD231PS.BCST  12(BX), Z20, Z22
@@ -13866,21 +5146,18 @@ short4stream:
 	VPACKSSDW         Z22, Z21, Z21
 	VPADDSW           Z17, Z21, Z20
 	VPMINSW           Z21, Z19, Z19
-	VPCMPEQW          Z10, Z19, K1
+	VPCMPEQW          Z8, Z19, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
 	VPACKSSWB         Z20, Z18, Z18
 	VPERMD            Z18, Z14, Z18
 	VPMAXSB           Z13, Z18, Z18
 	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z9, Z18, Z19
-	VPMADDUBSW        Z8, Z19, Z19
-	VPMOVWB           Z19, Y19
-	VMOVNTPS          Y19, (DI)
+	VMOVNTPS          Z18, (DI)
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
-	ADDQ              $+32, DI
+	ADDQ              $+64, DI
 	ADDQ              $+128, SI
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
@@ -13888,8 +5165,7 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VPMOVZXWD   (SI), Z18
-	VPSLLD      $0x10, Z18, Z18
+	VPERMW.Z    (SI), Z10, K6, Z18
 	VDIVPS      Z7, Z18, Z18
 	VRNDSCALEPS $0x08, Z18, Z19
 	VCVTDQ2PS   Z15, Z20
@@ -13903,8 +5179,7 @@ short4rare:
 	VCMPPS      $0x07, Z18, Z18, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	VPMOVZXWD   32(SI), Z18
-	VPSLLD      $0x10, Z18, Z18
+	VPERMW.Z    (SI), Z9, K6, Z18
 	VDIVPS      Z6, Z18, Z18
 	VRNDSCALEPS $0x08, Z18, Z21
 	VCVTDQ2PS   Z2, Z23
@@ -13917,8 +5192,7 @@ short4rare:
 	VCVTPS2DQ   Z21, Z21
 	VMOVAPS.Z   Z21, K1, Z21
 	VPACKSSDW   Z21, Z19, Z19
-	VPMOVZXWD   64(SI), Z18
-	VPSLLD      $0x10, Z18, Z18
+	VPERMW.Z    64(SI), Z10, K6, Z18
 	VDIVPS      Z5, Z18, Z18
 	VRNDSCALEPS $0x08, Z18, Z21
 	VCVTDQ2PS   Z0, Z23
@@ -13930,8 +5204,7 @@ short4rare:
 	VCMPPS      $0x07, Z18, Z18, K1
 	VCVTPS2DQ   Z21, Z21
 	VMOVAPS.Z   Z21, K1, Z21
-	VPMOVZXWD   96(SI), Z18
-	VPSLLD      $0x10, Z18, Z18
+	VPERMW.Z    64(SI), Z9, K6, Z18
 	VDIVPS      Z4, Z18, Z18
 	VRNDSCALEPS $0x08, Z18, Z23
 	VCVTDQ2PS   Z16, Z24
@@ -13946,15 +5219,11 @@ short4rare:
 	VPACKSSDW   Z23, Z21, Z21
 	VPACKSSWB   Z21, Z19, Z19
 	VPERMD      Z19, Z14, Z19
-	VPANDD      Z9, Z19, Z18
-	VPMADDUBSW  Z8, Z18, Z18
-	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (DI)
+	VMOVUPS     Z19, (DI)
 	JMP         short4back
 
 lanerare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VMOVUPS     (DX), Z1
 	VMOVUPS     (R8), Z2
 	VDIVPS      Z1, Z0, Z0
@@ -13970,8 +5239,7 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMOVUPS     64(DX), Z2
 	VMOVUPS     64(R8), Z5
 	VDIVPS      Z2, Z0, Z0
@@ -13986,8 +5254,7 @@ lanerare:
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z0
 	VMOVUPS     128(DX), Z2
 	VMOVUPS     128(R8), Z5
 	VDIVPS      Z2, Z0, Z0
@@ -14001,8 +5268,7 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z9, K6, Z0
 	VMOVUPS     192(DX), Z5
 	VMOVUPS     192(R8), Z6
 	VDIVPS      Z5, Z0, Z0
@@ -14019,13 +5285,11 @@ lanerare:
 	VPACKSSDW   Z5, Z2, Z2
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
+	VMOVUPS     Z1, (DI)
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -14046,12 +5310,12 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
-	VMOVUPS.Z   64(R8), K6, Z5
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMOVUPS.Z   64(R8), K7, Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -14065,12 +5329,12 @@ lanetailrare:
 	VMOVAPS.Z   Z2, K1, Z2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VMOVUPS.Z   128(R8), K6, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -14084,12 +5348,12 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z6
-	VMOVUPS.Z   192(R8), K6, Z7
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z7
 	VDIVPS      Z6, Z0, Z0
 	VCVTDQ2PS   Z7, Z7
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -14103,27 +5367,19 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 
 lanetailrarenarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKSSWB  Z5, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMOVWB    Z0, Y0
-	LEAQ       1(R9), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
-	JMP        lanetailback
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z6, Z5, Z5
+	VPACKSSWB Z5, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
 
-// func QuantizeMinvalPacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// func QuantizeMinvalInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-72
+TEXT ·QuantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0xf0f0f0f, Z7 0x10011001
+	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table
 	// per group: Z6 scale, Z5 recip, Z4 minval
 	// vector registers in use at once: 20
 	MOVQ         q+0(FP), DI
@@ -14133,16 +5389,18 @@ TEXT ·QuantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
-	VMOVUPS      constantsAVX512<>+4(SB), Z13
+	VMOVUPS      constantsAVX512<>+132(SB), Z13
 	VPACKSSWB    Z14, Z14, Z0
 	VPERMD       Z0, Z13, Z12
 	VBROADCASTSS most+44(FP), Z11
 	VPACKSSDW    Z11, Z11, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z13, Z10
-	VBROADCASTSS constantsAVX512<>+0(SB), Z9
-	VBROADCASTSS constantsAVX512<>+76(SB), Z8
-	VBROADCASTSS constantsAVX512<>+80(SB), Z7
+	VMOVUPS      constantsAVX512<>+0(SB), Z9
+	VMOVUPS      constantsAVX512<>+64(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z7
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -14178,30 +5436,26 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
@@ -14212,30 +5466,26 @@ groupfirst:
 	JLT          groupends
 
 groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     128(SI), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     128(SI), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	VPACKSSDW    Z16, Z1, Z1
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     192(SI), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     192(SI), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z17
 	VFNMADD231PS Z6, Z17, Z0
@@ -14245,20 +5495,17 @@ groupahead:
 	VPADDSW      Z14, Z3, Z0
 	VPADDSW      Z14, Z2, Z17
 	VPMINSW      Z2, Z3, Z18
-	VPCMPEQW     Z9, Z18, K1
+	VPCMPEQW     Z7, Z18, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
 	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z17
-	VPMADDUBSW   Z7, Z17, Z17
-	VPMOVWB      Z17, Y17
-	VMOVUPS      Y17, (DI)
+	VMOVUPS      Z0, (DI)
 	VMOVAPS      Z1, Z3
 	VMOVAPS      Z16, Z2
-	ADDQ         $+32, DI
+	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
 	CMPQ         R10, $+128
@@ -14271,30 +5518,26 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z9, K6, Z0
 	VSUBPS.BCST       4(R8), Z0, Z0
 	VMULPS.BCST       4(BX), Z0, Z1
 	VFNMADD231PS.BCST 4(DX), Z1, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z8, K6, Z0
 	VSUBPS.BCST       4(R8), Z0, Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFNMADD231PS.BCST 4(DX), Z16, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
 	VPACKSSDW         Z16, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z9, K6, Z0
 	VSUBPS.BCST       4(R8), Z0, Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFNMADD231PS.BCST 4(DX), Z16, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          192(SI), Z8, K6, Z0
 	VSUBPS.BCST       4(R8), Z0, Z0
 	VMULPS.BCST       4(BX), Z0, Z17
 	VFNMADD231PS.BCST 4(DX), Z17, Z0
@@ -14304,23 +5547,20 @@ groupturn:
 	VPADDSW           Z14, Z3, Z0
 	VPADDSW           Z14, Z2, Z17
 	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z9, Z18, K1
+	VPCMPEQW          Z7, Z18, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
 	VPACKSSWB         Z17, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z17
-	VPMADDUBSW        Z7, Z17, Z17
-	VPMOVWB           Z17, Y17
-	VMOVUPS           Y17, (DI)
+	VMOVUPS           Z0, (DI)
 	VMOVAPS           Z1, Z3
 	VMOVAPS           Z16, Z2
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
-	ADDQ              $+32, DI
+	ADDQ              $+64, DI
 	ADDQ              $+128, SI
 	MOVQ              R11, R10
 	SUBQ              R10, R9
@@ -14337,15 +5577,13 @@ groupturned:
 	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
 	VFMADD231PS  Z5, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -14353,15 +5591,13 @@ grouploop:
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPADDSW      Z14, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z6, Z3, Z2
 	VFMADD231PS  Z5, Z2, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z2
 	VSUBPS       Z4, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z6, Z16, Z2
@@ -14370,20 +5606,17 @@ grouploop:
 	VPACKSSDW    Z16, Z3, Z3
 	VPADDSW      Z14, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
+	VPCMPEQW     Z7, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPACKSSWB    Z2, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VMOVUPS      Z0, (DI)
 
 groupback:
-	ADDQ $+32, DI
+	ADDQ $+64, DI
 	ADDQ $+128, SI
 	SUBQ $+64, R10
 	CMPQ R10, $+64
@@ -14408,8 +5641,7 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
@@ -14419,8 +5651,7 @@ groupmeet0:
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z4, Z2, Z0
@@ -14432,8 +5663,7 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z5, Z2, Z3
 	VFNMADD231PS Z4, Z3, Z2
@@ -14443,8 +5673,7 @@ groupmeet2:
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z2
 	VSUBPS       Z6, Z2, Z2
 	VMULPS       Z5, Z2, Z16
 	VFNMADD231PS Z4, Z16, Z2
@@ -14453,18 +5682,15 @@ groupmeet3:
 	VPACKSSDW    Z16, Z3, Z3
 	VPADDSW      Z14, Z3, Z2
 	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
+	VPCMPEQW     Z7, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
 	VPACKSSWB    Z2, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
 	CMPQ         R10, $+1
@@ -14504,7 +5730,8 @@ grouppiece:
 	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -14515,8 +5742,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -14526,8 +5753,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -14537,8 +5764,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -14548,28 +5775,10713 @@ grouppiece:
 	VCVTPS2DQ    Z16, Z16
 
 grouptailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPADDSW   Z14, Z1, Z0
+	VPACKSSDW Z16, Z3, Z3
+	VPADDSW   Z14, Z3, Z2
+	VPMINSW   Z3, Z1, Z1
+	VPCMPEQW  Z7, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       grouptailrare
+	VPACKSSWB Z2, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VPMAXSB   Z12, Z0, Z0
+	VPMINSB   Z10, Z0, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z3
+
+short2ahead:
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(SI), Z8, K6, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(SI), Z8, K6, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFNMADD231PS.BCST 12(DX), Z16, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPADDSW           Z14, Z4, Z0
+	VPADDSW           Z14, Z3, Z16
+	VPMINSW           Z3, Z4, Z17
+	VPCMPEQW          Z7, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPACKSSWB         Z16, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(SI), Z8, K6, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VMOVUPS           Z0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFNMADD231PS.BCST 8(DX), Z16, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z1
+
+short4ahead:
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VSUBPS.BCST       16(R8), Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z16
+	VFNMADD231PS.BCST 16(DX), Z16, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          128(SI), Z8, K6, Z0
+	VSUBPS.BCST       20(R8), Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z17
+	VFNMADD231PS.BCST 20(DX), Z17, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VSUBPS.BCST       24(R8), Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z17
+	VFNMADD231PS.BCST 24(DX), Z17, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          192(SI), Z8, K6, Z0
+	VSUBPS.BCST       28(R8), Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z18
+	VFNMADD231PS.BCST 28(DX), Z18, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z1, Z18
+	VPMINSW           Z1, Z2, Z19
+	VPCMPEQW          Z7, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPACKSSWB         Z18, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z16, Z2
+	VMOVAPS           Z17, Z1
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z2
+	VSUBPS.BCST       8(R8), Z2, Z2
+	VMULPS.BCST       8(BX), Z2, Z16
+	VFNMADD231PS.BCST 8(DX), Z16, Z2
+	VFMADD231PS.BCST  8(BX), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z2
+	VSUBPS.BCST       12(R8), Z2, Z2
+	VMULPS.BCST       12(BX), Z2, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z2
+	VFMADD231PS.BCST  12(BX), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VMOVUPS           Z0, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+64
+	JLT  lanetail
+
+laneloop:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMOVUPS      (R8), Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z4
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z14, Z3, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z1
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z5
+	VSUBPS       Z5, Z1, Z1
+	VMULPS       Z4, Z1, Z5
+	VFNMADD231PS Z2, Z5, Z1
+	VFMADD231PS  Z4, Z1, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VMOVUPS      192(DX), Z2
+	VMOVUPS      192(BX), Z4
+	VMOVUPS      192(R8), Z6
+	VSUBPS       Z6, Z1, Z1
+	VMULPS       Z4, Z1, Z6
+	VFNMADD231PS Z2, Z6, Z1
+	VFMADD231PS  Z4, Z1, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPADDSW      Z14, Z5, Z1
+	VPMINSW      Z5, Z3, Z3
+	VPCMPEQW     Z7, Z3, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	ADDQ $+256, R8
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R9, R9
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMOVUPS.Z    (R8), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z4
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	CMPQ         R9, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z5
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z6
+	VSUBPS       Z6, Z0, Z0
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+
+lanetailnarrow:
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z14, Z3, Z0
+	VPACKSSDW Z6, Z5, Z5
+	VPADDSW   Z14, Z5, Z1
+	VPMINSW   Z5, Z3, Z3
+	VPCMPEQW  Z7, Z3, K1
+	KORTESTQ  K1, K1
+	JNE       lanetailrare
+	VPACKSSWB Z1, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VPMAXSB   Z12, Z0, Z0
+	VPMINSB   Z10, Z0, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z2
+	VSUBPS       Z4, Z2, Z2
+	VMULPS       Z5, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z5, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPERMW.Z     64(SI), Z8, K6, Z2
+	VSUBPS       Z4, Z2, Z2
+	VMULPS       Z5, Z2, Z16
+	VFNMADD231PS Z6, Z16, Z2
+	VFMADD231PS  Z5, Z2, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z14, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z7, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VPADDSW   Z14, Z3, Z0
+	VPADDSW   Z14, Z2, Z1
+	VPMINSW   Z2, Z3, Z16
+	VPCMPEQW  Z7, Z16, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKSSWB Z1, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VPMAXSB   Z12, Z0, Z0
+	VPMINSB   Z10, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
+grouprare:
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z11, Z16
+	VSUBPS      Z2, Z16, Z16
+	VMINPS      Z1, Z16, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z3, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z11, Z16
+	VSUBPS      Z2, Z16, Z16
+	VMINPS      Z1, Z16, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R9, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z3, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	CMPQ        R9, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z3, Z19
+	VMINPS      Z19, Z16, Z19
+	VADDPS      Z2, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+
+grouptailrarenarrow:
+	VPACKSSDW Z17, Z1, Z1
+	VPACKSSDW Z19, Z18, Z18
+	VPACKSSWB Z18, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(SI), Z8, K6, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VSUBPS.BCST (R8), Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z11, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VSUBPS.BCST (R8), Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z3, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z2, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z3, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z2, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z2
+	VSUBPS.BCST       8(R8), Z2, Z2
+	VMULPS.BCST       8(BX), Z2, Z16
+	VFNMADD231PS.BCST 8(DX), Z16, Z2
+	VFMADD231PS.BCST  8(BX), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z2
+	VSUBPS.BCST       12(R8), Z2, Z2
+	VMULPS.BCST       12(BX), Z2, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z2
+	VFMADD231PS.BCST  12(BX), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VSUBPS.BCST (R8), Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z16
+	VMAXPS      Z1, Z16, Z1
+	VCVTDQ2PS   Z11, Z17
+	VSUBPS      Z2, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z16, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VSUBPS.BCST 8(R8), Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z16, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VSUBPS.BCST 12(R8), Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z2, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short4back
+
+lanerare:
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (R8), Z2
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z11, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMOVUPS     64(DX), Z5
+	VMOVUPS     64(R8), Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMOVUPS     128(DX), Z5
+	VMOVUPS     128(R8), Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMOVUPS     192(DX), Z6
+	VMOVUPS     192(R8), Z16
+	VSUBPS      Z16, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         laneback
+
+lanetailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMOVUPS.Z   (R8), K7, Z2
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z11, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K7, Z5
+	VMOVUPS.Z   64(R8), K7, Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R9, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(R8), K7, Z16
+	VSUBPS      Z16, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R9, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z16
+	VMOVUPS.Z   192(R8), K7, Z17
+	VSUBPS      Z17, Z0, Z0
+	VDIVPS      Z16, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z3, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z2, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+
+lanetailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z16, Z6, Z6
+	VPACKSSWB Z6, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func QuantizeUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeUint8BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
+	// per group: Z7 scale, Z6 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 19
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS least+32(FP), Z15
+	VPACKSSDW    Z15, Z15, Z0
+	VMOVUPS      constantsAVX512<>+132(SB), Z14
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z14, Z13
+	VBROADCASTSS most+36(FP), Z12
+	VPACKSSDW    Z12, Z12, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z14, Z11
+	VMOVUPS      constantsAVX512<>+0(SB), Z10
+	VMOVUPS      constantsAVX512<>+64(SB), Z9
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z8
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	SUBQ         R9, R8
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z5
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	CMPQ         R9, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     128(SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPERMW.Z     192(SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPERMW.Z     192(SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z3
+	VFNMADD231PS Z7, Z3, Z0
+	VFMADD231PS  Z6, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z4, Z5, Z0
+	VPCMPEQW     Z8, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VPACKUSWB    Z4, Z5, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXUB      Z13, Z0, Z0
+	VPMINUB      Z11, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z1, Z5
+	VMOVAPS      Z2, Z4
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouplast
+	TESTQ R8, R8
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKUSWB         Z4, Z5, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z3
+	VFNMADD231PS Z7, Z3, Z0
+	VFMADD231PS  Z6, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z8, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXUB      Z13, Z1, Z1
+	VPMINUB      Z11, Z1, Z1
+	VMOVUPS      Z1, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z7, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z7, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z7, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z7, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z7, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z8, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXUB      Z13, Z1, Z1
+	VPMINUB      Z11, Z1, Z1
+	VMOVUPS      Z1, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z3
+	VFNMADD231PS Z7, Z3, Z0
+	VFMADD231PS  Z6, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z4
+	VFNMADD231PS Z7, Z4, Z0
+	VFMADD231PS  Z6, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+
+grouptailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPMINSW   Z3, Z1, Z0
+	VPCMPEQW  Z8, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouptailrare
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	VPMAXUB   Z13, Z1, Z1
+	VPMINUB   Z11, Z1, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS constantsAVX512<>+200(SB), Z0
+	VFNMADD231PS Z6, Z7, Z0
+	VBROADCASTSS constantsAVX512<>+204(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z7, Z0, Z5
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
+
+longahead:
+	VPERMW.Z    128(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    128(SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    192(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    192(SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPMINSW     Z3, Z4, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKUSWB   Z3, Z4, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXUB     Z13, Z0, Z0
+	VPMINUB     Z11, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z2, Z3
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXUB     Z13, Z1, Z1
+	VPMINUB     Z11, Z1, Z1
+	VMOVUPS     Z1, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z4
+	VFMADD231PS Z7, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
+
+longtailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPMINSW   Z3, Z1, Z0
+	VPCMPEQW  Z8, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       longtailrare
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	VPMAXUB   Z13, Z1, Z1
+	VPMINUB   Z11, Z1, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z5
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
+
+short2ahead:
+	VPERMW.Z          128(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(SI), Z10, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z4, Z5, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPACKUSWB         Z4, Z5, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z2, Z4
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKUSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VPMAXUB           Z13, Z1, Z1
+	VPMINUB           Z11, Z1, Z1
+	VMOVUPS           Z1, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z3
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFNMADD231PS.BCST 12(DX), Z16, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z2
+
+short4ahead:
+	VPERMW.Z          128(SI), Z10, K6, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VMULPS.BCST       20(BX), Z0, Z16
+	VFNMADD231PS.BCST 20(DX), Z16, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          192(SI), Z10, K6, Z0
+	VMULPS.BCST       24(BX), Z0, Z16
+	VFNMADD231PS.BCST 24(DX), Z16, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VMULPS.BCST       28(BX), Z0, Z17
+	VFNMADD231PS.BCST 28(DX), Z17, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPACKUSWB         Z2, Z3, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z16, Z2
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKUSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VPMAXUB           Z13, Z1, Z1
+	VPMINUB           Z11, Z1, Z1
+	VMOVUPS           Z1, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z4, Z4
+	VPMINSW      Z4, Z3, Z0
+	VPCMPEQW     Z8, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	VPACKUSWB    Z4, Z3, Z3
+	VPERMD       Z3, Z14, Z3
+	VPMAXUB      Z13, Z3, Z3
+	VPMINUB      Z11, Z3, Z3
+	VMOVUPS      Z3, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+
+lanetailnarrow:
+	VPACKSSDW Z4, Z3, Z3
+	VPACKSSDW Z6, Z5, Z5
+	VPMINSW   Z5, Z3, Z0
+	VPCMPEQW  Z8, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanetailrare
+	VPACKUSWB Z5, Z3, Z3
+	VPERMD    Z3, Z14, Z3
+	VPMAXUB   Z13, Z3, Z3
+	VPMINUB   Z11, Z3, Z3
+	KMOVQ     K0, K7
+	VMOVDQU8  Z3, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z3
+	VFNMADD231PS Z7, Z3, Z0
+	VFMADD231PS  Z6, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z8, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXUB      Z13, Z1, Z1
+	VPMINUB      Z11, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VPMINSW   Z4, Z5, Z0
+	VPCMPEQW  Z8, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKUSWB Z4, Z5, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXUB   Z13, Z0, Z0
+	VPMINUB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R9
+	JMP       groupwhole
+
+grouprare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R8, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	CMPQ        R8, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+
+grouptailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z17, Z16, Z16
+	VPACKUSWB Z16, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXUB     Z13, Z1, Z1
+	VPMINUB     Z11, Z1, Z1
+	VMOVNTPS    Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	CMPQ        R8, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R8, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z4, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+
+longtailrarenarrow:
+	VPACKSSDW Z16, Z1, Z1
+	VPACKSSDW Z18, Z17, Z17
+	VPACKUSWB Z17, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
+
+short2stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKUSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VPMAXUB           Z13, Z1, Z1
+	VPMINUB           Z11, Z1, Z1
+	VMOVNTPS          Z1, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKUSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VPMAXUB           Z13, Z1, Z1
+	VPMINUB           Z11, Z1, Z1
+	VMOVNTPS          Z1, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z16
+	VSUBPS      Z3, Z16, Z16
+	VMINPS      Z1, Z16, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKUSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short4back
+
+lanerare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMOVUPS     (DX), Z1
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMOVUPS     64(DX), Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMOVUPS     128(DX), Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMOVUPS     192(DX), Z6
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         laneback
+
+lanetailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R8, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K7, Z6
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R8, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z7
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z7
+	VMAXPS      Z7, Z2, Z7
+	VMINPS      Z7, Z4, Z7
+	VADDPS      Z3, Z7, Z7
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+
+lanetailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKUSWB Z6, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func QuantizeZeroPointUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-72
+	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table
+	// per group: Z7 scale, Z6 recip, Z5 zeroPoint, Z4 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 25
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         zeroPoint+32(FP), R8
+	VBROADCASTSS least+40(FP), Z15
+	VPACKSSDW    Z15, Z15, Z0
+	VMOVUPS      constantsAVX512<>+132(SB), Z14
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z14, Z13
+	VBROADCASTSS most+44(FP), Z12
+	VPACKSSDW    Z12, Z12, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z14, Z11
+	VMOVUPS      constantsAVX512<>+0(SB), Z10
+	VMOVUPS      constantsAVX512<>+64(SB), Z9
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z8
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VPACKSSDW    Z5, Z5, Z4
+	SUBQ         R10, R9
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z16
+	VFNMADD231PS Z7, Z16, Z0
+	VFMADD231PS  Z6, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z3
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z16
+	VFNMADD231PS Z7, Z16, Z0
+	VFMADD231PS  Z6, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z2
+	CMPQ         R10, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     128(SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z16
+	VFNMADD231PS Z7, Z16, Z0
+	VFMADD231PS  Z6, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPERMW.Z     192(SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z16
+	VFNMADD231PS Z7, Z16, Z0
+	VFMADD231PS  Z6, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     192(SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z17
+	VFNMADD231PS Z7, Z17, Z0
+	VFMADD231PS  Z6, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPADDSW      Z4, Z3, Z0
+	VPADDSW      Z4, Z2, Z17
+	VPMINSW      Z2, Z3, Z18
+	VPCMPEQW     Z8, Z18, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VPACKUSWB    Z17, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXUB      Z13, Z0, Z0
+	VPMINUB      Z11, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z1, Z3
+	VMOVAPS      Z16, Z2
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouplast
+	TESTQ R9, R9
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          192(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VBROADCASTSS      (R8), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z3, Z17
+	VPADDSW           Z0, Z2, Z0
+	VPMINSW           Z2, Z3, Z18
+	VPCMPEQW          Z8, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKUSWB         Z0, Z17, Z17
+	VPERMD            Z17, Z14, Z17
+	VPMAXUB           Z13, Z17, Z17
+	VPMINUB           Z11, Z17, Z17
+	VMOVUPS           Z17, (DI)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z16, Z2
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VPACKSSDW    Z5, Z5, Z4
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z4, Z1, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z2
+	VMULPS       Z6, Z2, Z3
+	VFNMADD231PS Z7, Z3, Z2
+	VFMADD231PS  Z6, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPERMW.Z     64(SI), Z9, K6, Z2
+	VMULPS       Z6, Z2, Z16
+	VFNMADD231PS Z7, Z16, Z2
+	VFMADD231PS  Z6, Z2, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z4, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z8, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXUB      Z13, Z0, Z0
+	VPMINUB      Z11, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z5
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z5, Z0
+	VPERMW.Z     (SI), Z10, K6, Z1
+	VMULPS       Z7, Z1, Z2
+	VFNMADD231PS Z6, Z2, Z1
+	VFMADD231PS  Z7, Z1, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z5, Z1
+	VPERMW.Z     (SI), Z9, K6, Z3
+	VMULPS       Z7, Z3, Z4
+	VFNMADD231PS Z6, Z4, Z3
+	VFMADD231PS  Z7, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPADDSW      Z0, Z2, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z5, Z1
+	VPERMW.Z     64(SI), Z10, K6, Z3
+	VMULPS       Z7, Z3, Z4
+	VFNMADD231PS Z6, Z4, Z3
+	VFMADD231PS  Z7, Z3, Z4
+	VCVTPS2DQ    Z4, Z4
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z5, Z3
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VMULPS       Z7, Z16, Z17
+	VFNMADD231PS Z6, Z17, Z16
+	VFMADD231PS  Z7, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z4, Z4
+	VPACKSSDW    Z3, Z1, Z1
+	VPADDSW      Z1, Z4, Z1
+	VPMINSW      Z4, Z2, Z2
+	VPCMPEQW     Z8, Z2, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXUB      Z13, Z0, Z0
+	VPMINUB      Z11, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (R8), Z5
+	VPACKSSDW    Z5, Z5, Z4
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	CMPQ         R9, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z3
+	VFNMADD231PS Z7, Z3, Z0
+	VFMADD231PS  Z6, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R9, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z6, Z0, Z16
+	VFNMADD231PS Z7, Z16, Z0
+	VFMADD231PS  Z6, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+
+grouptailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPADDSW   Z4, Z1, Z0
+	VPACKSSDW Z16, Z3, Z3
+	VPADDSW   Z4, Z3, Z2
+	VPMINSW   Z3, Z1, Z1
+	VPCMPEQW  Z8, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       grouptailrare
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXUB   Z13, Z0, Z0
+	VPMINUB   Z11, Z0, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z16
+	VPSUBD       Z16, Z0, Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS constantsAVX512<>+200(SB), Z0
+	VFNMADD231PS Z6, Z7, Z0
+	VBROADCASTSS constantsAVX512<>+204(SB), Z16
+	VFMADD231PS  Z16, Z0, Z0
+	VMULPS       Z7, Z0, Z5
+	VBROADCASTSS (R8), Z4
+	VPACKSSDW    Z4, Z4, Z3
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMADD231PS  Z7, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z17
+	VFMADD231PS  Z7, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMADD231PS  Z7, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z17
+	VFMADD231PS  Z7, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z1
+
+longahead:
+	VPERMW.Z    128(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    128(SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z17
+	VFMADD231PS Z7, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPERMW.Z    192(SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z17
+	VFMADD231PS Z7, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPERMW.Z    192(SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z18
+	VFMADD231PS Z7, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPADDSW     Z3, Z2, Z0
+	VPADDSW     Z3, Z1, Z18
+	VPMINSW     Z1, Z2, Z19
+	VPCMPEQW    Z8, Z19, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKUSWB   Z18, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXUB     Z13, Z0, Z0
+	VPMINUB     Z11, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVAPS     Z16, Z2
+	VMOVAPS     Z17, Z1
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z3, Z1, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMULPS      Z5, Z2, Z16
+	VFMADD231PS Z7, Z2, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z2
+	VMULPS      Z5, Z2, Z17
+	VFMADD231PS Z7, Z2, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPADDSW     Z3, Z16, Z2
+	VPMINSW     Z16, Z1, Z1
+	VPCMPEQW    Z8, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKUSWB   Z2, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXUB     Z13, Z0, Z0
+	VPMINUB     Z11, Z0, Z0
+	VMOVUPS     Z0, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z5, Z0, Z17
+	VFMADD231PS Z7, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+
+longtailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPADDSW   Z3, Z1, Z0
+	VPACKSSDW Z17, Z16, Z16
+	VPADDSW   Z3, Z16, Z2
+	VPMINSW   Z16, Z1, Z1
+	VPCMPEQW  Z8, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       longtailrare
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXUB   Z13, Z0, Z0
+	VPMINUB   Z11, Z0, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPERMW.Z          (SI), Z10, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFNMADD231PS.BCST (DX), Z17, Z16
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          (SI), Z9, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z18
+	VFNMADD231PS.BCST (DX), Z18, Z16
+	VFMADD231PS.BCST  (BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z1
+	VPERMW.Z          64(SI), Z10, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          64(SI), Z9, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z0
+
+short2ahead:
+	VPERMW.Z          128(SI), Z10, K6, Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFNMADD231PS.BCST 8(DX), Z17, Z16
+	VFMADD231PS.BCST  8(BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          128(SI), Z9, K6, Z16
+	VMULPS.BCST       8(BX), Z16, Z18
+	VFNMADD231PS.BCST 8(DX), Z18, Z16
+	VFMADD231PS.BCST  8(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPERMW.Z          192(SI), Z10, K6, Z16
+	VMULPS.BCST       12(BX), Z16, Z18
+	VFNMADD231PS.BCST 12(DX), Z18, Z16
+	VFMADD231PS.BCST  12(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          192(SI), Z9, K6, Z16
+	VMULPS.BCST       12(BX), Z16, Z19
+	VFNMADD231PS.BCST 12(DX), Z19, Z16
+	VFMADD231PS.BCST  12(BX), Z16, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VBROADCASTSS      (R8), Z16
+	VPACKSSDW         Z16, Z16, Z16
+	VPADDSW           Z16, Z1, Z16
+	VBROADCASTSS      4(R8), Z19
+	VPACKSSDW         Z19, Z19, Z19
+	VPADDSW           Z19, Z0, Z19
+	VPMINSW           Z0, Z1, Z20
+	VPCMPEQW          Z8, Z20, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPACKUSWB         Z19, Z16, Z16
+	VPERMD            Z16, Z14, Z16
+	VPMAXUB           Z13, Z16, Z16
+	VPMINUB           Z11, Z16, Z16
+	VMOVUPS           Z16, (DI)
+	VMOVAPS           Z17, Z1
+	VMOVAPS           Z18, Z0
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      (R8), Z5
+	VPACKSSDW         Z5, Z5, Z4
+	VBROADCASTSS      4(R8), Z3
+	VPACKSSDW         Z3, Z3, Z2
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPADDSW           Z4, Z1, Z0
+	VPERMW.Z          64(SI), Z10, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          64(SI), Z9, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z2, Z17, Z16
+	VPMINSW           Z17, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKUSWB         Z16, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVUPS           Z0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPERMW.Z          (SI), Z10, K6, Z20
+	VMULPS.BCST       (BX), Z20, Z21
+	VFNMADD231PS.BCST (DX), Z21, Z20
+	VFMADD231PS.BCST  (BX), Z20, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPERMW.Z          (SI), Z9, K6, Z20
+	VMULPS.BCST       4(BX), Z20, Z22
+	VFNMADD231PS.BCST 4(DX), Z22, Z20
+	VFMADD231PS.BCST  4(BX), Z20, Z22
+	VCVTPS2DQ         Z22, Z22
+	VPACKSSDW         Z22, Z21, Z18
+	VPERMW.Z          64(SI), Z10, K6, Z20
+	VMULPS.BCST       8(BX), Z20, Z21
+	VFNMADD231PS.BCST 8(DX), Z21, Z20
+	VFMADD231PS.BCST  8(BX), Z20, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPERMW.Z          64(SI), Z9, K6, Z20
+	VMULPS.BCST       12(BX), Z20, Z22
+	VFNMADD231PS.BCST 12(DX), Z22, Z20
+	VFMADD231PS.BCST  12(BX), Z20, Z22
+	VCVTPS2DQ         Z22, Z22
+	VPACKSSDW         Z22, Z21, Z19
+
+short4ahead:
+	VPERMW.Z          128(SI), Z10, K6, Z20
+	VMULPS.BCST       16(BX), Z20, Z21
+	VFNMADD231PS.BCST 16(DX), Z21, Z20
+	VFMADD231PS.BCST  16(BX), Z20, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPERMW.Z          128(SI), Z9, K6, Z20
+	VMULPS.BCST       20(BX), Z20, Z22
+	VFNMADD231PS.BCST 20(DX), Z22, Z20
+	VFMADD231PS.BCST  20(BX), Z20, Z22
+	VCVTPS2DQ         Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPERMW.Z          192(SI), Z10, K6, Z20
+	VMULPS.BCST       24(BX), Z20, Z22
+	VFNMADD231PS.BCST 24(DX), Z22, Z20
+	VFMADD231PS.BCST  24(BX), Z20, Z22
+	VCVTPS2DQ         Z22, Z22
+	VPERMW.Z          192(SI), Z9, K6, Z20
+	VMULPS.BCST       28(BX), Z20, Z23
+	VFNMADD231PS.BCST 28(DX), Z23, Z20
+	VFMADD231PS.BCST  28(BX), Z20, Z23
+	VCVTPS2DQ         Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VBROADCASTSS      (R8), Z20
+	VBROADCASTSS      4(R8), Z23
+	VPACKSSDW         Z23, Z20, Z20
+	VPADDSW           Z20, Z18, Z20
+	VBROADCASTSS      8(R8), Z23
+	VBROADCASTSS      12(R8), Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPADDSW           Z23, Z19, Z23
+	VPMINSW           Z19, Z18, Z24
+	VPCMPEQW          Z8, Z24, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPACKUSWB         Z23, Z20, Z20
+	VPERMD            Z20, Z14, Z20
+	VPMAXUB           Z13, Z20, Z20
+	VPMINUB           Z11, Z20, Z20
+	VMOVUPS           Z20, (DI)
+	VMOVAPS           Z21, Z18
+	VMOVAPS           Z22, Z19
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
+	VBROADCASTSS      (R8), Z3
+	VBROADCASTSS      4(R8), Z2
+	VPACKSSDW         Z2, Z3, Z1
+	VBROADCASTSS      8(R8), Z0
+	VBROADCASTSS      12(R8), Z16
+	VPACKSSDW         Z16, Z0, Z17
+	VPERMW.Z          (SI), Z10, K6, Z18
+	VMULPS.BCST       (BX), Z18, Z19
+	VFNMADD231PS.BCST (DX), Z19, Z18
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          (SI), Z9, K6, Z18
+	VMULPS.BCST       4(BX), Z18, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z18
+	VFMADD231PS.BCST  4(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z1, Z19, Z18
+	VPERMW.Z          64(SI), Z10, K6, Z20
+	VMULPS.BCST       8(BX), Z20, Z21
+	VFNMADD231PS.BCST 8(DX), Z21, Z20
+	VFMADD231PS.BCST  8(BX), Z20, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPERMW.Z          64(SI), Z9, K6, Z20
+	VMULPS.BCST       12(BX), Z20, Z22
+	VFNMADD231PS.BCST 12(DX), Z22, Z20
+	VFMADD231PS.BCST  12(BX), Z20, Z22
+	VCVTPS2DQ         Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPADDSW           Z17, Z21, Z20
+	VPMINSW           Z21, Z19, Z19
+	VPCMPEQW          Z8, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKUSWB         Z20, Z18, Z18
+	VPERMD            Z18, Z14, Z18
+	VPMAXUB           Z13, Z18, Z18
+	VPMINUB           Z11, Z18, Z18
+	VMOVUPS           Z18, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+64
+	JLT  lanetail
+
+laneloop:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMOVUPS      (R8), Z3
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z5
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPACKSSDW    Z5, Z3, Z3
+	VPADDSW      Z3, Z4, Z3
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z5
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z7
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z6, Z6
+	VPACKSSDW    Z7, Z5, Z5
+	VPADDSW      Z5, Z6, Z5
+	VPMINSW      Z6, Z4, Z4
+	VPCMPEQW     Z8, Z4, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	VPACKUSWB    Z5, Z3, Z3
+	VPERMD       Z3, Z14, Z3
+	VPMAXUB      Z13, Z3, Z3
+	VPMINUB      Z11, Z3, Z3
+	VMOVUPS      Z3, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	ADDQ $+256, R8
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R9, R9
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMOVUPS.Z    (R8), K7, Z3
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z5
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+	CMPQ         R9, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z7
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z17
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z1, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+
+lanetailnarrow:
+	VPACKSSDW Z6, Z4, Z4
+	VPACKSSDW Z5, Z3, Z3
+	VPADDSW   Z3, Z4, Z3
+	VPACKSSDW Z18, Z16, Z16
+	VPACKSSDW Z17, Z7, Z7
+	VPADDSW   Z7, Z16, Z7
+	VPMINSW   Z16, Z4, Z4
+	VPCMPEQW  Z8, Z4, K1
+	KORTESTQ  K1, K1
+	JNE       lanetailrare
+	VPACKUSWB Z7, Z3, Z3
+	VPERMD    Z3, Z14, Z3
+	VPMAXUB   Z13, Z3, Z3
+	VPMINUB   Z11, Z3, Z3
+	KMOVQ     K0, K7
+	VMOVDQU8  Z3, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z4, Z1, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z2
+	VMULPS       Z6, Z2, Z3
+	VFNMADD231PS Z7, Z3, Z2
+	VFMADD231PS  Z6, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPERMW.Z     64(SI), Z9, K6, Z2
+	VMULPS       Z6, Z2, Z16
+	VFNMADD231PS Z7, Z16, Z2
+	VFMADD231PS  Z6, Z2, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z4, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z8, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXUB      Z13, Z0, Z0
+	VPMINUB      Z11, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VPADDSW   Z4, Z3, Z0
+	VPADDSW   Z4, Z2, Z1
+	VPMINSW   Z2, Z3, Z16
+	VPCMPEQW  Z8, Z16, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKUSWB Z1, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXUB   Z13, Z0, Z0
+	VPMINUB   Z11, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
+grouprare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VCVTDQ2PS   Z5, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z16
+	VSUBPS      Z3, Z16, Z16
+	VMINPS      Z1, Z16, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKUSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (R8), Z5
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VCVTDQ2PS   Z5, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z16
+	VSUBPS      Z3, Z16, Z16
+	VMINPS      Z1, Z16, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R9, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	CMPQ        R9, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z16, Z19
+	VADDPS      Z3, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+
+grouptailrarenarrow:
+	VPACKSSDW Z17, Z1, Z1
+	VPACKSSDW Z19, Z18, Z18
+	VPACKUSWB Z18, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z3, Z1, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z2
+	VMULPS      Z5, Z2, Z16
+	VFMADD231PS Z7, Z2, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z2
+	VMULPS      Z5, Z2, Z17
+	VFMADD231PS Z7, Z2, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPADDSW     Z3, Z16, Z2
+	VPMINSW     Z16, Z1, Z1
+	VPCMPEQW    Z8, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKUSWB   Z2, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXUB     Z13, Z0, Z0
+	VPMINUB     Z11, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VCVTDQ2PS   Z4, Z16
+	VSUBPS      Z16, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z17
+	VSUBPS      Z16, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z16, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z16, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VCVTDQ2PS   Z4, Z16
+	VSUBPS      Z16, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z17
+	VSUBPS      Z16, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z16, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z16, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z2, Z20
+	VMINPS      Z20, Z17, Z20
+	VADDPS      Z16, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+
+longtailrarenarrow:
+	VPACKSSDW Z18, Z1, Z1
+	VPACKSSDW Z20, Z19, Z19
+	VPACKUSWB Z19, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
+
+short2stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      (R8), Z5
+	VPACKSSDW         Z5, Z5, Z4
+	VBROADCASTSS      4(R8), Z3
+	VPACKSSDW         Z3, Z3, Z2
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPADDSW           Z4, Z1, Z0
+	VPERMW.Z          64(SI), Z10, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          64(SI), Z9, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z2, Z17, Z16
+	VPMINSW           Z17, Z1, Z1
+	VPCMPEQW          Z8, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKUSWB         Z16, Z0, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXUB           Z13, Z0, Z0
+	VPMINUB           Z11, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z16
+	VCVTDQ2PS   Z5, Z17
+	VSUBPS      Z17, Z16, Z18
+	VMAXPS      Z1, Z18, Z1
+	VCVTDQ2PS   Z12, Z19
+	VSUBPS      Z17, Z19, Z20
+	VMINPS      Z1, Z20, Z1
+	VADDPS      Z17, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z7, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z18, Z21
+	VMINPS      Z21, Z20, Z21
+	VADDPS      Z17, Z21, Z21
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPACKSSDW   Z21, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VCVTDQ2PS   Z3, Z18
+	VSUBPS      Z18, Z16, Z16
+	VMAXPS      Z17, Z16, Z17
+	VSUBPS      Z18, Z19, Z19
+	VMINPS      Z17, Z19, Z17
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z16, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPACKSSDW   Z20, Z17, Z17
+	VPACKUSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z7
+	VBROADCASTSS      4(DX), Z6
+	VBROADCASTSS      8(DX), Z5
+	VBROADCASTSS      12(DX), Z4
+	VBROADCASTSS      (R8), Z3
+	VBROADCASTSS      4(R8), Z2
+	VPACKSSDW         Z2, Z3, Z1
+	VBROADCASTSS      8(R8), Z0
+	VBROADCASTSS      12(R8), Z16
+	VPACKSSDW         Z16, Z0, Z17
+	VPERMW.Z          (SI), Z10, K6, Z18
+	VMULPS.BCST       (BX), Z18, Z19
+	VFNMADD231PS.BCST (DX), Z19, Z18
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          (SI), Z9, K6, Z18
+	VMULPS.BCST       4(BX), Z18, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z18
+	VFMADD231PS.BCST  4(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z1, Z19, Z18
+	VPERMW.Z          64(SI), Z10, K6, Z20
+	VMULPS.BCST       8(BX), Z20, Z21
+	VFNMADD231PS.BCST 8(DX), Z21, Z20
+	VFMADD231PS.BCST  8(BX), Z20, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPERMW.Z          64(SI), Z9, K6, Z20
+	VMULPS.BCST       12(BX), Z20, Z22
+	VFNMADD231PS.BCST 12(DX), Z22, Z20
+	VFMADD231PS.BCST  12(BX), Z20, Z22
+	VCVTPS2DQ         Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPADDSW           Z17, Z21, Z20
+	VPMINSW           Z21, Z19, Z19
+	VPCMPEQW          Z8, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKUSWB         Z20, Z18, Z18
+	VPERMD            Z18, Z14, Z18
+	VPMAXUB           Z13, Z18, Z18
+	VPMINUB           Z11, Z18, Z18
+	VMOVNTPS          Z18, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z    (SI), Z10, K6, Z18
+	VDIVPS      Z7, Z18, Z18
+	VRNDSCALEPS $0x08, Z18, Z19
+	VCVTDQ2PS   Z15, Z20
+	VCVTDQ2PS   Z3, Z21
+	VSUBPS      Z21, Z20, Z22
+	VMAXPS      Z19, Z22, Z19
+	VCVTDQ2PS   Z12, Z22
+	VSUBPS      Z21, Z22, Z23
+	VMINPS      Z19, Z23, Z19
+	VADDPS      Z21, Z19, Z19
+	VCMPPS      $0x07, Z18, Z18, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPERMW.Z    (SI), Z9, K6, Z18
+	VDIVPS      Z6, Z18, Z18
+	VRNDSCALEPS $0x08, Z18, Z21
+	VCVTDQ2PS   Z2, Z23
+	VSUBPS      Z23, Z20, Z24
+	VMAXPS      Z21, Z24, Z21
+	VSUBPS      Z23, Z22, Z24
+	VMINPS      Z21, Z24, Z21
+	VADDPS      Z23, Z21, Z21
+	VCMPPS      $0x07, Z18, Z18, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPACKSSDW   Z21, Z19, Z19
+	VPERMW.Z    64(SI), Z10, K6, Z18
+	VDIVPS      Z5, Z18, Z18
+	VRNDSCALEPS $0x08, Z18, Z21
+	VCVTDQ2PS   Z0, Z23
+	VSUBPS      Z23, Z20, Z24
+	VMAXPS      Z21, Z24, Z21
+	VSUBPS      Z23, Z22, Z24
+	VMINPS      Z21, Z24, Z21
+	VADDPS      Z23, Z21, Z21
+	VCMPPS      $0x07, Z18, Z18, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPERMW.Z    64(SI), Z9, K6, Z18
+	VDIVPS      Z4, Z18, Z18
+	VRNDSCALEPS $0x08, Z18, Z23
+	VCVTDQ2PS   Z16, Z24
+	VSUBPS      Z24, Z20, Z20
+	VMAXPS      Z23, Z20, Z23
+	VSUBPS      Z24, Z22, Z22
+	VMINPS      Z23, Z22, Z23
+	VADDPS      Z24, Z23, Z23
+	VCMPPS      $0x07, Z18, Z18, K1
+	VCVTPS2DQ   Z23, Z23
+	VMOVAPS.Z   Z23, K1, Z23
+	VPACKSSDW   Z23, Z21, Z21
+	VPACKUSWB   Z21, Z19, Z19
+	VPERMD      Z19, Z14, Z19
+	VMOVUPS     Z19, (DI)
+	JMP         short4back
+
+lanerare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (R8), Z2
+	VDIVPS      Z1, Z0, Z0
+	VCVTDQ2PS   Z2, Z2
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z3
+	VSUBPS      Z2, Z3, Z4
+	VMAXPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z2, Z4, Z5
+	VMINPS      Z1, Z5, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMOVUPS     64(DX), Z2
+	VMOVUPS     64(R8), Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     128(R8), Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMOVUPS     192(DX), Z5
+	VMOVUPS     192(R8), Z6
+	VDIVPS      Z5, Z0, Z0
+	VCVTDQ2PS   Z6, Z6
+	VRNDSCALEPS $0x08, Z0, Z5
+	VSUBPS      Z6, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z6, Z4, Z4
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z6, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         laneback
+
+lanetailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMOVUPS.Z   (R8), K7, Z2
+	VDIVPS      Z1, Z0, Z0
+	VCVTDQ2PS   Z2, Z2
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z3
+	VSUBPS      Z2, Z3, Z4
+	VMAXPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z2, Z4, Z5
+	VMINPS      Z1, Z5, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMOVUPS.Z   64(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z6
+	VMAXPS      Z2, Z6, Z2
+	VSUBPS      Z5, Z4, Z6
+	VMINPS      Z2, Z6, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	CMPQ        R9, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
+	VDIVPS      Z5, Z0, Z0
+	VCVTDQ2PS   Z6, Z6
+	VRNDSCALEPS $0x08, Z0, Z5
+	VSUBPS      Z6, Z3, Z7
+	VMAXPS      Z5, Z7, Z5
+	VSUBPS      Z6, Z4, Z7
+	VMINPS      Z5, Z7, Z5
+	VADDPS      Z6, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R9, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z7
+	VDIVPS      Z6, Z0, Z0
+	VCVTDQ2PS   Z7, Z7
+	VRNDSCALEPS $0x08, Z0, Z6
+	VSUBPS      Z7, Z3, Z3
+	VMAXPS      Z6, Z3, Z6
+	VSUBPS      Z7, Z4, Z4
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z7, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+
+lanetailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z6, Z5, Z5
+	VPACKUSWB Z5, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func QuantizeMinvalUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-72
+	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowU8, Z0 Narrow16, Z10 NarrowU8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table
+	// per group: Z6 scale, Z5 recip, Z4 minval
+	// vector registers in use at once: 20
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         minval+32(FP), R8
+	VBROADCASTSS least+40(FP), Z15
+	VPACKSSDW    Z15, Z15, Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z13
+	VPACKUSWB    Z14, Z14, Z0
+	VPERMD       Z0, Z13, Z12
+	VBROADCASTSS most+44(FP), Z11
+	VPACKSSDW    Z11, Z11, Z0
+	VPACKUSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z13, Z10
+	VMOVUPS      constantsAVX512<>+0(SB), Z9
+	VMOVUPS      constantsAVX512<>+64(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z7
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	SUBQ         R10, R9
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z3
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z2
+	CMPQ         R10, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(SI), Z9, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     128(SI), Z8, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPERMW.Z     192(SI), Z9, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     192(SI), Z8, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z17
+	VFNMADD231PS Z6, Z17, Z0
+	VFMADD231PS  Z5, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPADDSW      Z14, Z3, Z0
+	VPADDSW      Z14, Z2, Z17
+	VPMINSW      Z2, Z3, Z18
+	VPCMPEQW     Z7, Z18, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VPACKUSWB    Z17, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXUB      Z12, Z0, Z0
+	VPMINUB      Z10, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVAPS      Z1, Z3
+	VMOVAPS      Z16, Z2
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouplast
+	TESTQ R9, R9
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(SI), Z8, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          192(SI), Z8, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z3, Z0
+	VPADDSW           Z14, Z2, Z17
+	VPMINSW           Z2, Z3, Z18
+	VPCMPEQW          Z7, Z18, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKUSWB         Z17, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXUB           Z12, Z0, Z0
+	VPMINUB           Z10, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z16, Z2
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z2
+	VSUBPS       Z4, Z2, Z2
+	VMULPS       Z5, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z5, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPERMW.Z     64(SI), Z8, K6, Z2
+	VSUBPS       Z4, Z2, Z2
+	VMULPS       Z5, Z2, Z16
+	VFNMADD231PS Z6, Z16, Z2
+	VFMADD231PS  Z5, Z2, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z14, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z7, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXUB      Z12, Z0, Z0
+	VPMINUB      Z10, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VSUBPS       Z6, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VSUBPS       Z6, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z4, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPERMW.Z     64(SI), Z9, K6, Z2
+	VSUBPS       Z6, Z2, Z2
+	VMULPS       Z5, Z2, Z3
+	VFNMADD231PS Z4, Z3, Z2
+	VFMADD231PS  Z5, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPERMW.Z     64(SI), Z8, K6, Z2
+	VSUBPS       Z6, Z2, Z2
+	VMULPS       Z5, Z2, Z16
+	VFNMADD231PS Z4, Z16, Z2
+	VFMADD231PS  Z5, Z2, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z14, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z7, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXUB      Z12, Z0, Z0
+	VPMINUB      Z10, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (R8), Z4
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	CMPQ         R9, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z5, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R9, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z16
+	VFNMADD231PS Z6, Z16, Z0
+	VFMADD231PS  Z5, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+
+grouptailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPADDSW   Z14, Z1, Z0
+	VPACKSSDW Z16, Z3, Z3
+	VPADDSW   Z14, Z3, Z2
+	VPMINSW   Z3, Z1, Z1
+	VPCMPEQW  Z7, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       grouptailrare
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(R9*1), DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z4
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z3
+
+short2ahead:
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(SI), Z8, K6, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          192(SI), Z8, K6, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFNMADD231PS.BCST 12(DX), Z16, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPADDSW           Z14, Z4, Z0
+	VPADDSW           Z14, Z3, Z16
+	VPMINSW           Z3, Z4, Z17
+	VPCMPEQW          Z7, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPACKUSWB         Z16, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXUB           Z12, Z0, Z0
+	VPMINUB           Z10, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z4
+	VMOVAPS           Z2, Z3
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(SI), Z8, K6, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXUB           Z12, Z0, Z0
+	VPMINUB           Z10, Z0, Z0
+	VMOVUPS           Z0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFNMADD231PS.BCST 8(DX), Z16, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z1
+
+short4ahead:
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VSUBPS.BCST       16(R8), Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z16
+	VFNMADD231PS.BCST 16(DX), Z16, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          128(SI), Z8, K6, Z0
+	VSUBPS.BCST       20(R8), Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z17
+	VFNMADD231PS.BCST 20(DX), Z17, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VSUBPS.BCST       24(R8), Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z17
+	VFNMADD231PS.BCST 24(DX), Z17, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          192(SI), Z8, K6, Z0
+	VSUBPS.BCST       28(R8), Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z18
+	VFNMADD231PS.BCST 28(DX), Z18, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z1, Z18
+	VPMINSW           Z1, Z2, Z19
+	VPCMPEQW          Z7, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPACKUSWB         Z18, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXUB           Z12, Z0, Z0
+	VPMINUB           Z10, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z16, Z2
+	VMOVAPS           Z17, Z1
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z2
+	VSUBPS.BCST       8(R8), Z2, Z2
+	VMULPS.BCST       8(BX), Z2, Z16
+	VFNMADD231PS.BCST 8(DX), Z16, Z2
+	VFMADD231PS.BCST  8(BX), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z2
+	VSUBPS.BCST       12(R8), Z2, Z2
+	VMULPS.BCST       12(BX), Z2, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z2
+	VFMADD231PS.BCST  12(BX), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXUB           Z12, Z0, Z0
+	VPMINUB           Z10, Z0, Z0
+	VMOVUPS           Z0, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+64
+	JLT  lanetail
+
+laneloop:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMOVUPS      (R8), Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z4
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z14, Z3, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z1
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z5
+	VSUBPS       Z5, Z1, Z1
+	VMULPS       Z4, Z1, Z5
+	VFNMADD231PS Z2, Z5, Z1
+	VFMADD231PS  Z4, Z1, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VMOVUPS      192(DX), Z2
+	VMOVUPS      192(BX), Z4
+	VMOVUPS      192(R8), Z6
+	VSUBPS       Z6, Z1, Z1
+	VMULPS       Z4, Z1, Z6
+	VFNMADD231PS Z2, Z6, Z1
+	VFMADD231PS  Z4, Z1, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPADDSW      Z14, Z5, Z1
+	VPMINSW      Z5, Z3, Z3
+	VPCMPEQW     Z7, Z3, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXUB      Z12, Z0, Z0
+	VPMINUB      Z10, Z0, Z0
+	VMOVUPS      Z0, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	ADDQ $+256, R8
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R9, R9
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMOVUPS.Z    (R8), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z4
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	CMPQ         R9, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z5
+	VSUBPS       Z5, Z0, Z0
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z6
+	VSUBPS       Z6, Z0, Z0
+	VMULPS       Z2, Z0, Z6
+	VFNMADD231PS Z1, Z6, Z0
+	VFMADD231PS  Z2, Z0, Z6
+	VCVTPS2DQ    Z6, Z6
+
+lanetailnarrow:
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z14, Z3, Z0
+	VPACKSSDW Z6, Z5, Z5
+	VPADDSW   Z14, Z5, Z1
+	VPMINSW   Z5, Z3, Z3
+	VPCMPEQW  Z7, Z3, K1
+	KORTESTQ  K1, K1
+	JNE       lanetailrare
+	VPACKUSWB Z1, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z2
+	VSUBPS       Z4, Z2, Z2
+	VMULPS       Z5, Z2, Z3
+	VFNMADD231PS Z6, Z3, Z2
+	VFMADD231PS  Z5, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPERMW.Z     64(SI), Z8, K6, Z2
+	VSUBPS       Z4, Z2, Z2
+	VMULPS       Z5, Z2, Z16
+	VFNMADD231PS Z6, Z16, Z2
+	VFMADD231PS  Z5, Z2, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z14, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z7, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXUB      Z12, Z0, Z0
+	VPMINUB      Z10, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VPADDSW   Z14, Z3, Z0
+	VPADDSW   Z14, Z2, Z1
+	VPMINSW   Z2, Z3, Z16
+	VPCMPEQW  Z7, Z16, K1
+	KORTESTQ  K1, K1
+	JNE       grouploop
+	VPACKUSWB Z1, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VPMAXUB   Z12, Z0, Z0
+	VPMINUB   Z10, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $+64, DI
+	ADDQ      $+128, SI
+	SUBQ      $+64, R10
+	JMP       groupwhole
+
+grouprare:
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z11, Z16
+	VSUBPS      Z2, Z16, Z16
+	VMINPS      Z1, Z16, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z3, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKUSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (R8), Z6
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z11, Z16
+	VSUBPS      Z2, Z16, Z16
+	VMINPS      Z1, Z16, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R9, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z3, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	CMPQ        R9, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z4, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z3, Z19
+	VMINPS      Z19, Z16, Z19
+	VADDPS      Z2, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+
+grouptailrarenarrow:
+	VPACKSSDW Z17, Z1, Z1
+	VPACKSSDW Z19, Z18, Z18
+	VPACKUSWB Z18, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPERMW.Z          64(SI), Z8, K6, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z14, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXUB           Z12, Z0, Z0
+	VPMINUB           Z10, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VSUBPS.BCST (R8), Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z11, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VSUBPS.BCST (R8), Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z3, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z2, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z3, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z2, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z2
+	VSUBPS.BCST       8(R8), Z2, Z2
+	VMULPS.BCST       8(BX), Z2, Z16
+	VFNMADD231PS.BCST 8(DX), Z16, Z2
+	VFMADD231PS.BCST  8(BX), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z2
+	VSUBPS.BCST       12(R8), Z2, Z2
+	VMULPS.BCST       12(BX), Z2, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z2
+	VFMADD231PS.BCST  12(BX), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXUB           Z12, Z0, Z0
+	VPMINUB           Z10, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VSUBPS.BCST (R8), Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z16
+	VMAXPS      Z1, Z16, Z1
+	VCVTDQ2PS   Z11, Z17
+	VSUBPS      Z2, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z16, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VSUBPS.BCST 8(R8), Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z16, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VSUBPS.BCST 12(R8), Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z2, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         short4back
+
+lanerare:
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (R8), Z2
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z11, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMOVUPS     64(DX), Z5
+	VMOVUPS     64(R8), Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMOVUPS     128(DX), Z5
+	VMOVUPS     128(R8), Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMOVUPS     192(DX), Z6
+	VMOVUPS     192(R8), Z16
+	VSUBPS      Z16, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z13, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         laneback
+
+lanetailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMOVUPS.Z   (R8), K7, Z2
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VSUBPS      Z2, Z2, Z3
+	VMAXPS      Z1, Z3, Z1
+	VCVTDQ2PS   Z11, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K7, Z5
+	VMOVUPS.Z   64(R8), K7, Z6
+	VSUBPS      Z6, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z2, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R9, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(R8), K7, Z16
+	VSUBPS      Z16, Z0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z3, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z2, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R9, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z16
+	VMOVUPS.Z   192(R8), K7, Z17
+	VSUBPS      Z17, Z0, Z0
+	VDIVPS      Z16, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z3, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z2, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+
+lanetailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z16, Z6, Z6
+	VPACKUSWB Z6, Z1, Z1
+	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func QuantizePacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizePacked4BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0xf0f0f0f, Z6 0x10011001
+	// per group: Z5 scale, Z4 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 21
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS least+32(FP), Z15
+	VPACKSSDW    Z15, Z15, Z0
+	VMOVUPS      constantsAVX512<>+132(SB), Z14
+	VPACKSSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z14, Z13
+	VBROADCASTSS most+36(FP), Z12
+	VPACKSSDW    Z12, Z12, Z0
+	VPACKSSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z14, Z11
+	VMOVUPS      constantsAVX512<>+0(SB), Z10
+	VMOVUPS      constantsAVX512<>+64(SB), Z9
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z8
+	VBROADCASTSS constantsAVX512<>+216(SB), Z7
+	VBROADCASTSS constantsAVX512<>+220(SB), Z6
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	SUBQ         R9, R8
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         R8, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z3
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z2
+	CMPQ         R9, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     128(SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPERMW.Z     192(SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     192(SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPMINSW      Z2, Z3, Z0
+	VPCMPEQW     Z8, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VPACKSSWB    Z2, Z3, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXSB      Z13, Z0, Z0
+	VPMINSB      Z11, Z0, Z0
+	VPANDD       Z7, Z0, Z17
+	VPMADDUBSW   Z6, Z17, Z17
+	VPMOVWB      Z17, Y17
+	VMOVUPS      Y17, (DI)
+	VMOVAPS      Z1, Z3
+	VMOVAPS      Z16, Z2
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouplast
+	TESTQ R8, R8
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          192(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z2, Z3, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z7, Z0, Z17
+	VPMADDUBSW        Z6, Z17, Z17
+	VPMOVWB           Z17, Y17
+	VMOVUPS           Y17, (DI)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z16, Z2
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z3
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z4, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z8, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z7, Z1, Z0
+	VPMADDUBSW   Z6, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z5, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z4, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFNMADD231PS Z4, Z2, Z0
+	VFMADD231PS  Z5, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z3
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z5, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z8, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z7, Z1, Z0
+	VPMADDUBSW   Z6, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z3
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z4, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+
+grouptailnarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z14, Z1, Z0
 	VPACKSSDW  Z16, Z3, Z3
-	VPADDSW    Z14, Z3, Z2
-	VPMINSW    Z3, Z1, Z1
-	VPCMPEQW   Z9, Z1, K1
+	VPMINSW    Z3, Z1, Z0
+	VPCMPEQW   Z8, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouptailrare
-	VPACKSSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
+	VPACKSSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPMAXSB    Z13, Z1, Z1
+	VPMINSB    Z11, Z1, Z1
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+
+grouptailback:
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+196(SB), Z16
+	VPSUBD       Z16, Z0, Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS constantsAVX512<>+200(SB), Z0
+	VFNMADD231PS Z4, Z5, Z0
+	VBROADCASTSS constantsAVX512<>+204(SB), Z16
+	VFMADD231PS  Z16, Z0, Z0
+	VMULPS       Z5, Z0, Z3
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFMADD231PS  Z5, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFMADD231PS  Z5, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z1
+
+longahead:
+	VPERMW.Z    128(SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    128(SI), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPERMW.Z    192(SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPERMW.Z    192(SI), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPMINSW     Z1, Z2, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z1, Z2, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z7, Z0, Z18
+	VPMADDUBSW  Z6, Z18, Z18
+	VPMOVWB     Z18, Y18
+	VMOVUPS     Y18, (DI)
+	VMOVAPS     Z16, Z2
+	VMOVAPS     Z17, Z1
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXSB     Z13, Z1, Z1
+	VPMINSB     Z11, Z1, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+
+longtailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z17, Z16, Z16
+	VPMINSW    Z16, Z1, Z0
+	VPCMPEQW   Z8, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        longtailrare
+	VPACKSSWB  Z16, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPMAXSB    Z13, Z1, Z1
+	VPMINSB    Z11, Z1, Z1
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+
+longtailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z3
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z2
+
+short2ahead:
+	VPERMW.Z          128(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFNMADD231PS.BCST 8(DX), Z16, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          192(SI), Z10, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z16
+	VFNMADD231PS.BCST 12(DX), Z16, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z2, Z3, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPACKSSWB         Z2, Z3, Z0
+	VPERMD            Z0, Z14, Z0
+	VPMAXSB           Z13, Z0, Z0
+	VPMINSB           Z11, Z0, Z0
+	VPANDD            Z7, Z0, Z17
+	VPMADDUBSW        Z6, Z17, Z17
+	VPMOVWB           Z17, Y17
+	VMOVUPS           Y17, (DI)
+	VMOVAPS           Z1, Z3
+	VMOVAPS           Z16, Z2
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VPMAXSB           Z13, Z1, Z1
+	VPMINSB           Z11, Z1, Z1
+	VPANDD            Z7, Z1, Z0
+	VPMADDUBSW        Z6, Z0, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPERMW.Z          (SI), Z10, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFNMADD231PS.BCST (DX), Z17, Z16
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          (SI), Z9, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z1
+	VPERMW.Z          64(SI), Z10, K6, Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFNMADD231PS.BCST 8(DX), Z17, Z16
+	VFMADD231PS.BCST  8(BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          64(SI), Z9, K6, Z16
+	VMULPS.BCST       12(BX), Z16, Z18
+	VFNMADD231PS.BCST 12(DX), Z18, Z16
+	VFMADD231PS.BCST  12(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z0
+
+short4ahead:
+	VPERMW.Z          128(SI), Z10, K6, Z16
+	VMULPS.BCST       16(BX), Z16, Z17
+	VFNMADD231PS.BCST 16(DX), Z17, Z16
+	VFMADD231PS.BCST  16(BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          128(SI), Z9, K6, Z16
+	VMULPS.BCST       20(BX), Z16, Z18
+	VFNMADD231PS.BCST 20(DX), Z18, Z16
+	VFMADD231PS.BCST  20(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPERMW.Z          192(SI), Z10, K6, Z16
+	VMULPS.BCST       24(BX), Z16, Z18
+	VFNMADD231PS.BCST 24(DX), Z18, Z16
+	VFMADD231PS.BCST  24(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          192(SI), Z9, K6, Z16
+	VMULPS.BCST       28(BX), Z16, Z19
+	VFNMADD231PS.BCST 28(DX), Z19, Z16
+	VFMADD231PS.BCST  28(BX), Z16, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPMINSW           Z0, Z1, Z16
+	VPCMPEQW          Z8, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPACKSSWB         Z0, Z1, Z16
+	VPERMD            Z16, Z14, Z16
+	VPMAXSB           Z13, Z16, Z16
+	VPMINSB           Z11, Z16, Z16
+	VPANDD            Z7, Z16, Z19
+	VPMADDUBSW        Z6, Z19, Z19
+	VPMOVWB           Z19, Y19
+	VMOVUPS           Y19, (DI)
+	VMOVAPS           Z17, Z1
+	VMOVAPS           Z18, Z0
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFNMADD231PS.BCST 8(DX), Z16, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z16, Z1, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z16, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VPMAXSB           Z13, Z1, Z1
+	VPMINSB           Z11, Z1, Z1
+	VPANDD            Z7, Z1, Z0
+	VPMADDUBSW        Z6, Z0, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPACKSSDW    Z5, Z4, Z4
+	VPMINSW      Z4, Z3, Z0
+	VPCMPEQW     Z8, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	VPACKSSWB    Z4, Z3, Z3
+	VPERMD       Z3, Z14, Z3
+	VPMAXSB      Z13, Z3, Z3
+	VPMINSB      Z11, Z3, Z3
+	VPANDD       Z7, Z3, Z0
+	VPMADDUBSW   Z6, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMULPS       Z2, Z0, Z3
+	VFNMADD231PS Z1, Z3, Z0
+	VFMADD231PS  Z2, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMULPS       Z2, Z0, Z5
+	VFNMADD231PS Z1, Z5, Z0
+	VFMADD231PS  Z2, Z0, Z5
+	VCVTPS2DQ    Z5, Z5
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+
+lanetailnarrow:
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKSSDW  Z16, Z5, Z5
+	VPMINSW    Z5, Z3, Z0
+	VPCMPEQW   Z8, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        lanetailrare
+	VPACKSSWB  Z5, Z3, Z3
+	VPERMD     Z3, Z14, Z3
+	VPMAXSB    Z13, Z3, Z3
+	VPMINSB    Z11, Z3, Z3
+	VPANDD     Z7, Z3, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z5, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z3
+	VFNMADD231PS Z5, Z3, Z0
+	VFMADD231PS  Z4, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z8, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPMAXSB      Z13, Z1, Z1
+	VPMINSB      Z11, Z1, Z1
+	VPANDD       Z7, Z1, Z0
+	VPMADDUBSW   Z6, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VPMINSW    Z2, Z3, Z0
+	VPCMPEQW   Z8, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z2, Z3, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z7, Z0, Z1
+	VPMADDUBSW Z6, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVUPS    Y1, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R9
+	JMP        groupwhole
+
+grouprare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z16
+	VSUBPS      Z3, Z16, Z16
+	VMINPS      Z1, Z16, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z16
+	VSUBPS      Z3, Z16, Z16
+	VMINPS      Z1, Z16, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R8, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	CMPQ        R8, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z16, Z19
+	VADDPS      Z3, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+
+grouptailrarenarrow:
+	VPACKSSDW  Z17, Z1, Z1
+	VPACKSSDW  Z19, Z18, Z18
+	VPACKSSWB  Z18, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z1
+	VFMADD231PS Z5, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z2
+	VFMADD231PS Z5, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXSB     Z13, Z1, Z1
+	VPMINSB     Z11, Z1, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z16, Z16, Z16
+	VCVTDQ2PS   Z16, Z16
+	VSUBPS      Z16, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z17
+	VSUBPS      Z16, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z16, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z16, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z16, Z16, Z16
+	VCVTDQ2PS   Z16, Z16
+	VSUBPS      Z16, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z17
+	VSUBPS      Z16, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z16, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	CMPQ        R8, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z16, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	CMPQ        R8, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z2, Z20
+	VMINPS      Z20, Z17, Z20
+	VADDPS      Z16, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+
+longtailrarenarrow:
+	VPACKSSDW  Z18, Z1, Z1
+	VPACKSSDW  Z20, Z19, Z19
+	VPACKSSWB  Z19, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+	JMP        longtailback
+
+short2stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VPMAXSB           Z13, Z1, Z1
+	VPMINSB           Z11, Z1, Z1
+	VPANDD            Z7, Z1, Z0
+	VPMADDUBSW        Z6, Z0, Z0
+	VPMOVWB           Z0, Y0
+	VMOVNTPS          Y0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z16
+	VSUBPS      Z3, Z16, Z16
+	VMINPS      Z1, Z16, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z1, Z1
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFNMADD231PS.BCST 8(DX), Z16, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPMINSW           Z16, Z1, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z16, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VPMAXSB           Z13, Z1, Z1
+	VPMINSB           Z11, Z1, Z1
+	VPANDD            Z7, Z1, Z0
+	VPMADDUBSW        Z6, Z0, Z0
+	VPMOVWB           Z0, Y0
+	VMOVNTPS          Y0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z16
+	VPXORD      Z17, Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VSUBPS      Z17, Z16, Z16
+	VMAXPS      Z1, Z16, Z1
+	VCVTDQ2PS   Z12, Z18
+	VSUBPS      Z17, Z18, Z18
+	VMINPS      Z1, Z18, Z1
+	VADDPS      Z17, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z2, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z16, Z20
+	VMINPS      Z20, Z18, Z20
+	VADDPS      Z17, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKSSWB   Z19, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         short4back
+
+lanerare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMOVUPS     (DX), Z1
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMOVUPS     64(DX), Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMOVUPS     128(DX), Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMOVUPS     192(DX), Z16
+	VDIVPS      Z16, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         laneback
+
+lanetailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K7, Z5
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R8, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K7, Z16
+	VDIVPS      Z16, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	CMPQ        R8, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z17
+	VDIVPS      Z17, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+
+lanetailrarenarrow:
+	VPACKSSDW  Z5, Z1, Z1
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKSSWB  Z16, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+	JMP        lanetailback
+
+// func QuantizeZeroPointPacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-72
+	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0xf0f0f0f, Z6 0x10011001
+	// per group: Z5 scale, Z4 recip, Z3 zeroPoint, Z2 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 27
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         zeroPoint+32(FP), R8
+	VBROADCASTSS least+40(FP), Z15
+	VPACKSSDW    Z15, Z15, Z0
+	VMOVUPS      constantsAVX512<>+132(SB), Z14
+	VPACKSSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z14, Z13
+	VBROADCASTSS most+44(FP), Z12
+	VPACKSSDW    Z12, Z12, Z0
+	VPACKSSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z14, Z11
+	VMOVUPS      constantsAVX512<>+0(SB), Z10
+	VMOVUPS      constantsAVX512<>+64(SB), Z9
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z8
+	VBROADCASTSS constantsAVX512<>+216(SB), Z7
+	VBROADCASTSS constantsAVX512<>+220(SB), Z6
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
+
+groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	VPACKSSDW    Z3, Z3, Z2
+	SUBQ         R10, R9
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFNMADD231PS Z5, Z17, Z16
+	VFMADD231PS  Z4, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     (SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z18
+	VFNMADD231PS Z5, Z18, Z16
+	VFMADD231PS  Z4, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z1
+	VPERMW.Z     64(SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFNMADD231PS Z5, Z17, Z16
+	VFMADD231PS  Z4, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z18
+	VFNMADD231PS Z5, Z18, Z16
+	VFMADD231PS  Z4, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z0
+	CMPQ         R10, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFNMADD231PS Z5, Z17, Z16
+	VFMADD231PS  Z4, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     128(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z18
+	VFNMADD231PS Z5, Z18, Z16
+	VFMADD231PS  Z4, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPERMW.Z     192(SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z18
+	VFNMADD231PS Z5, Z18, Z16
+	VFMADD231PS  Z4, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     192(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z19
+	VFNMADD231PS Z5, Z19, Z16
+	VFMADD231PS  Z4, Z16, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPADDSW      Z2, Z1, Z16
+	VPADDSW      Z2, Z0, Z19
+	VPMINSW      Z0, Z1, Z20
+	VPCMPEQW     Z8, Z20, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VPACKSSWB    Z19, Z16, Z16
+	VPERMD       Z16, Z14, Z16
+	VPMAXSB      Z13, Z16, Z16
+	VPMINSB      Z11, Z16, Z16
+	VPANDD       Z7, Z16, Z19
+	VPMADDUBSW   Z6, Z19, Z19
+	VPMOVWB      Z19, Y19
+	VMOVUPS      Y19, (DI)
+	VMOVAPS      Z17, Z1
+	VMOVAPS      Z18, Z0
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouplast
+	TESTQ R9, R9
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(SI), Z10, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          128(SI), Z9, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPERMW.Z          192(SI), Z10, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          192(SI), Z9, K6, Z16
+	VMULPS.BCST       4(BX), Z16, Z19
+	VFNMADD231PS.BCST 4(DX), Z19, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VBROADCASTSS      (R8), Z16
+	VPACKSSDW         Z16, Z16, Z16
+	VPADDSW           Z16, Z1, Z19
+	VPADDSW           Z16, Z0, Z16
+	VPMINSW           Z0, Z1, Z20
+	VPCMPEQW          Z8, Z20, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z16, Z19, Z19
+	VPERMD            Z19, Z14, Z19
+	VPMAXSB           Z13, Z19, Z19
+	VPMINSB           Z11, Z19, Z19
+	VPANDD            Z7, Z19, Z16
+	VPMADDUBSW        Z6, Z16, Z16
+	VPMOVWB           Z16, Y16
+	VMOVUPS           Y16, (DI)
+	VMOVAPS           Z17, Z1
+	VMOVAPS           Z18, Z0
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	VPACKSSDW    Z3, Z3, Z2
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPADDSW      Z2, Z1, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFNMADD231PS Z5, Z17, Z16
+	VFMADD231PS  Z4, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z18
+	VFNMADD231PS Z5, Z18, Z16
+	VFMADD231PS  Z4, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPADDSW      Z2, Z17, Z16
+	VPMINSW      Z17, Z1, Z1
+	VPCMPEQW     Z8, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z16, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXSB      Z13, Z0, Z0
+	VPMINSB      Z11, Z0, Z0
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z3
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVAPS      Z3, Z0
+	VPERMW.Z     (SI), Z10, K6, Z1
+	VMULPS       Z5, Z1, Z2
+	VFNMADD231PS Z4, Z2, Z1
+	VFMADD231PS  Z5, Z1, Z2
+	VCVTPS2DQ    Z2, Z2
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVAPS      Z3, Z1
+	VPERMW.Z     (SI), Z9, K6, Z16
+	VMULPS       Z5, Z16, Z17
+	VFNMADD231PS Z4, Z17, Z16
+	VFMADD231PS  Z5, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z2, Z2
+	VPACKSSDW    Z1, Z0, Z0
+	VPADDSW      Z0, Z2, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVAPS      Z3, Z1
+	VPERMW.Z     64(SI), Z10, K6, Z16
+	VMULPS       Z5, Z16, Z17
+	VFNMADD231PS Z4, Z17, Z16
+	VFMADD231PS  Z5, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVAPS      Z3, Z16
+	VPERMW.Z     64(SI), Z9, K6, Z18
+	VMULPS       Z5, Z18, Z19
+	VFNMADD231PS Z4, Z19, Z18
+	VFMADD231PS  Z5, Z18, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z17, Z17
+	VPACKSSDW    Z16, Z1, Z1
+	VPADDSW      Z1, Z17, Z1
+	VPMINSW      Z17, Z2, Z2
+	VPCMPEQW     Z8, Z2, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXSB      Z13, Z0, Z0
+	VPMINSB      Z11, Z0, Z0
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (R8), Z3
+	VPACKSSDW    Z3, Z3, Z2
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	CMPQ         R9, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z17
+	VFNMADD231PS Z5, Z17, Z0
+	VFMADD231PS  Z4, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	CMPQ         R9, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z4, Z0, Z18
+	VFNMADD231PS Z5, Z18, Z0
+	VFMADD231PS  Z4, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+
+grouptailnarrow:
+	VPACKSSDW  Z16, Z1, Z1
+	VPADDSW    Z2, Z1, Z0
+	VPACKSSDW  Z18, Z17, Z17
+	VPADDSW    Z2, Z17, Z16
+	VPMINSW    Z17, Z1, Z1
+	VPCMPEQW   Z8, Z1, K1
+	KORTESTQ   K1, K1
+	JNE        grouptailrare
+	VPACKSSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z7, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPMADDUBSW Z6, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
+
+grouptailback:
+	MOVQ  R9, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R9*2), SI
+	SUBQ  R9, R10
+	SUBQ  R9, R13
+	SUBQ  R9, R12
+	TESTQ R12, R12
+	JEQ   groupdone
+	TESTQ R10, R10
+	JNE   groupmore
+	MOVQ  R11, R10
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+
+groupmore:
+	TESTQ R13, R13
+	JNE   grouppieces
+	MOVQ  R12, R9
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z17
+	VBROADCASTSS constantsAVX512<>+196(SB), Z18
+	VPSUBD       Z18, Z17, Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS constantsAVX512<>+200(SB), Z17
+	VFNMADD231PS Z4, Z5, Z17
+	VBROADCASTSS constantsAVX512<>+204(SB), Z18
+	VFMADD231PS  Z18, Z17, Z17
+	VMULPS       Z5, Z17, Z3
+	VBROADCASTSS (R8), Z2
+	VPACKSSDW    Z2, Z2, Z1
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z10, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFMADD231PS  Z5, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     (SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z19
+	VFMADD231PS  Z5, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFMADD231PS  Z5, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     64(SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z19
+	VFMADD231PS  Z5, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z16
+
+longahead:
+	VPERMW.Z    128(SI), Z10, K6, Z17
+	VMULPS      Z3, Z17, Z18
+	VFMADD231PS Z5, Z17, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPERMW.Z    128(SI), Z9, K6, Z17
+	VMULPS      Z3, Z17, Z19
+	VFMADD231PS Z5, Z17, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPERMW.Z    192(SI), Z10, K6, Z17
+	VMULPS      Z3, Z17, Z19
+	VFMADD231PS Z5, Z17, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPERMW.Z    192(SI), Z9, K6, Z17
+	VMULPS      Z3, Z17, Z20
+	VFMADD231PS Z5, Z17, Z20
+	VCVTPS2DQ   Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPADDSW     Z1, Z0, Z17
+	VPADDSW     Z1, Z16, Z20
+	VPMINSW     Z16, Z0, Z21
+	VPCMPEQW    Z8, Z21, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z20, Z17, Z17
+	VPERMD      Z17, Z14, Z17
+	VPMAXSB     Z13, Z17, Z17
+	VPMINSB     Z11, Z17, Z17
+	VPANDD      Z7, Z17, Z20
+	VPMADDUBSW  Z6, Z20, Z20
+	VPMOVWB     Z20, Y20
+	VMOVUPS     Y20, (DI)
+	VMOVAPS     Z18, Z0
+	VMOVAPS     Z19, Z16
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPADDSW     Z1, Z16, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z17
+	VMULPS      Z3, Z17, Z18
+	VFMADD231PS Z5, Z17, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPERMW.Z    64(SI), Z9, K6, Z17
+	VMULPS      Z3, Z17, Z19
+	VFMADD231PS Z5, Z17, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPADDSW     Z1, Z18, Z17
+	VPMINSW     Z18, Z16, Z16
+	VPCMPEQW    Z8, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z17, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z7, Z0, Z16
+	VPMADDUBSW  Z6, Z16, Z16
+	VPMOVWB     Z16, Y16
+	VMOVUPS     Y16, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z18
+	VFMADD231PS Z5, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z3, Z0, Z19
+	VFMADD231PS Z5, Z0, Z19
+	VCVTPS2DQ   Z19, Z19
+
+longtailnarrow:
+	VPACKSSDW  Z17, Z16, Z16
+	VPADDSW    Z1, Z16, Z0
+	VPACKSSDW  Z19, Z18, Z18
+	VPADDSW    Z1, Z18, Z17
+	VPMINSW    Z18, Z16, Z16
+	VPCMPEQW   Z8, Z16, K1
+	KORTESTQ   K1, K1
+	JNE        longtailrare
+	VPACKSSWB  Z17, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z7, Z0, Z16
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z16, K7, Z16
+	VPMADDUBSW Z6, Z16, Z16
+	VPMOVWB    Z16, Y16
+	LEAQ       1(R9), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y16, K7, (DI)
+
+longtailback:
+	MOVQ R9, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPERMW.Z          (SI), Z10, K6, Z18
+	VMULPS.BCST       (BX), Z18, Z19
+	VFNMADD231PS.BCST (DX), Z19, Z18
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          (SI), Z9, K6, Z18
+	VMULPS.BCST       (BX), Z18, Z20
+	VFNMADD231PS.BCST (DX), Z20, Z18
+	VFMADD231PS.BCST  (BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z16
+	VPERMW.Z          64(SI), Z10, K6, Z18
+	VMULPS.BCST       4(BX), Z18, Z19
+	VFNMADD231PS.BCST 4(DX), Z19, Z18
+	VFMADD231PS.BCST  4(BX), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          64(SI), Z9, K6, Z18
+	VMULPS.BCST       4(BX), Z18, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z18
+	VFMADD231PS.BCST  4(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z17
+
+short2ahead:
+	VPERMW.Z          128(SI), Z10, K6, Z18
+	VMULPS.BCST       8(BX), Z18, Z19
+	VFNMADD231PS.BCST 8(DX), Z19, Z18
+	VFMADD231PS.BCST  8(BX), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          128(SI), Z9, K6, Z18
+	VMULPS.BCST       8(BX), Z18, Z20
+	VFNMADD231PS.BCST 8(DX), Z20, Z18
+	VFMADD231PS.BCST  8(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPERMW.Z          192(SI), Z10, K6, Z18
+	VMULPS.BCST       12(BX), Z18, Z20
+	VFNMADD231PS.BCST 12(DX), Z20, Z18
+	VFMADD231PS.BCST  12(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPERMW.Z          192(SI), Z9, K6, Z18
+	VMULPS.BCST       12(BX), Z18, Z21
+	VFNMADD231PS.BCST 12(DX), Z21, Z18
+	VFMADD231PS.BCST  12(BX), Z18, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VBROADCASTSS      (R8), Z18
+	VPACKSSDW         Z18, Z18, Z18
+	VPADDSW           Z18, Z16, Z18
+	VBROADCASTSS      4(R8), Z21
+	VPACKSSDW         Z21, Z21, Z21
+	VPADDSW           Z21, Z17, Z21
+	VPMINSW           Z17, Z16, Z22
+	VPCMPEQW          Z8, Z22, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPACKSSWB         Z21, Z18, Z18
+	VPERMD            Z18, Z14, Z18
+	VPMAXSB           Z13, Z18, Z18
+	VPMINSB           Z11, Z18, Z18
+	VPANDD            Z7, Z18, Z21
+	VPMADDUBSW        Z6, Z21, Z21
+	VPMOVWB           Z21, Y21
+	VMOVUPS           Y21, (DI)
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      (R8), Z3
+	VPACKSSDW         Z3, Z3, Z2
+	VBROADCASTSS      4(R8), Z1
+	VPACKSSDW         Z1, Z1, Z0
+	VPERMW.Z          (SI), Z10, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFNMADD231PS.BCST (DX), Z17, Z16
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          (SI), Z9, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z18
+	VFNMADD231PS.BCST (DX), Z18, Z16
+	VFMADD231PS.BCST  (BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z2, Z17, Z16
+	VPERMW.Z          64(SI), Z10, K6, Z18
+	VMULPS.BCST       4(BX), Z18, Z19
+	VFNMADD231PS.BCST 4(DX), Z19, Z18
+	VFMADD231PS.BCST  4(BX), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          64(SI), Z9, K6, Z18
+	VMULPS.BCST       4(BX), Z18, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z18
+	VFMADD231PS.BCST  4(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z0, Z19, Z18
+	VPMINSW           Z19, Z17, Z17
+	VPCMPEQW          Z8, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z18, Z16, Z16
+	VPERMD            Z16, Z14, Z16
+	VPMAXSB           Z13, Z16, Z16
+	VPMINSB           Z11, Z16, Z16
+	VPANDD            Z7, Z16, Z17
+	VPMADDUBSW        Z6, Z17, Z17
+	VPMOVWB           Z17, Y17
+	VMOVUPS           Y17, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPERMW.Z          (SI), Z10, K6, Z22
+	VMULPS.BCST       (BX), Z22, Z23
+	VFNMADD231PS.BCST (DX), Z23, Z22
+	VFMADD231PS.BCST  (BX), Z22, Z23
+	VCVTPS2DQ         Z23, Z23
+	VPERMW.Z          (SI), Z9, K6, Z22
+	VMULPS.BCST       4(BX), Z22, Z24
+	VFNMADD231PS.BCST 4(DX), Z24, Z22
+	VFMADD231PS.BCST  4(BX), Z22, Z24
+	VCVTPS2DQ         Z24, Z24
+	VPACKSSDW         Z24, Z23, Z20
+	VPERMW.Z          64(SI), Z10, K6, Z22
+	VMULPS.BCST       8(BX), Z22, Z23
+	VFNMADD231PS.BCST 8(DX), Z23, Z22
+	VFMADD231PS.BCST  8(BX), Z22, Z23
+	VCVTPS2DQ         Z23, Z23
+	VPERMW.Z          64(SI), Z9, K6, Z22
+	VMULPS.BCST       12(BX), Z22, Z24
+	VFNMADD231PS.BCST 12(DX), Z24, Z22
+	VFMADD231PS.BCST  12(BX), Z22, Z24
+	VCVTPS2DQ         Z24, Z24
+	VPACKSSDW         Z24, Z23, Z21
+
+short4ahead:
+	VPERMW.Z          128(SI), Z10, K6, Z22
+	VMULPS.BCST       16(BX), Z22, Z23
+	VFNMADD231PS.BCST 16(DX), Z23, Z22
+	VFMADD231PS.BCST  16(BX), Z22, Z23
+	VCVTPS2DQ         Z23, Z23
+	VPERMW.Z          128(SI), Z9, K6, Z22
+	VMULPS.BCST       20(BX), Z22, Z24
+	VFNMADD231PS.BCST 20(DX), Z24, Z22
+	VFMADD231PS.BCST  20(BX), Z22, Z24
+	VCVTPS2DQ         Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPERMW.Z          192(SI), Z10, K6, Z22
+	VMULPS.BCST       24(BX), Z22, Z24
+	VFNMADD231PS.BCST 24(DX), Z24, Z22
+	VFMADD231PS.BCST  24(BX), Z22, Z24
+	VCVTPS2DQ         Z24, Z24
+	VPERMW.Z          192(SI), Z9, K6, Z22
+	VMULPS.BCST       28(BX), Z22, Z25
+	VFNMADD231PS.BCST 28(DX), Z25, Z22
+	VFMADD231PS.BCST  28(BX), Z22, Z25
+	VCVTPS2DQ         Z25, Z25
+	VPACKSSDW         Z25, Z24, Z24
+	VBROADCASTSS      (R8), Z22
+	VBROADCASTSS      4(R8), Z25
+	VPACKSSDW         Z25, Z22, Z22
+	VPADDSW           Z22, Z20, Z22
+	VBROADCASTSS      8(R8), Z25
+	VBROADCASTSS      12(R8), Z26
+	VPACKSSDW         Z26, Z25, Z25
+	VPADDSW           Z25, Z21, Z25
+	VPMINSW           Z21, Z20, Z26
+	VPCMPEQW          Z8, Z26, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPACKSSWB         Z25, Z22, Z22
+	VPERMD            Z22, Z14, Z22
+	VPMAXSB           Z13, Z22, Z22
+	VPMINSB           Z11, Z22, Z22
+	VPANDD            Z7, Z22, Z25
+	VPMADDUBSW        Z6, Z25, Z25
+	VPMOVWB           Z25, Y25
+	VMOVUPS           Y25, (DI)
+	VMOVAPS           Z23, Z20
+	VMOVAPS           Z24, Z21
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VBROADCASTSS      (R8), Z1
+	VBROADCASTSS      4(R8), Z0
+	VPACKSSDW         Z0, Z1, Z16
+	VBROADCASTSS      8(R8), Z17
+	VBROADCASTSS      12(R8), Z18
+	VPACKSSDW         Z18, Z17, Z19
+	VPERMW.Z          (SI), Z10, K6, Z20
+	VMULPS.BCST       (BX), Z20, Z21
+	VFNMADD231PS.BCST (DX), Z21, Z20
+	VFMADD231PS.BCST  (BX), Z20, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPERMW.Z          (SI), Z9, K6, Z20
+	VMULPS.BCST       4(BX), Z20, Z22
+	VFNMADD231PS.BCST 4(DX), Z22, Z20
+	VFMADD231PS.BCST  4(BX), Z20, Z22
+	VCVTPS2DQ         Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPADDSW           Z16, Z21, Z20
+	VPERMW.Z          64(SI), Z10, K6, Z22
+	VMULPS.BCST       8(BX), Z22, Z23
+	VFNMADD231PS.BCST 8(DX), Z23, Z22
+	VFMADD231PS.BCST  8(BX), Z22, Z23
+	VCVTPS2DQ         Z23, Z23
+	VPERMW.Z          64(SI), Z9, K6, Z22
+	VMULPS.BCST       12(BX), Z22, Z24
+	VFNMADD231PS.BCST 12(DX), Z24, Z22
+	VFMADD231PS.BCST  12(BX), Z22, Z24
+	VCVTPS2DQ         Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPADDSW           Z19, Z23, Z22
+	VPMINSW           Z23, Z21, Z21
+	VPCMPEQW          Z8, Z21, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z22, Z20, Z20
+	VPERMD            Z20, Z14, Z20
+	VPMAXSB           Z13, Z20, Z20
+	VPMINSB           Z11, Z20, Z20
+	VPANDD            Z7, Z20, Z21
+	VPMADDUBSW        Z6, Z21, Z21
+	VPMOVWB           Z21, Y21
+	VMOVUPS           Y21, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R10, R10
+	JNE   groups
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+64
+	JLT  lanetail
+
+laneloop:
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VMOVUPS      (R8), Z3
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z5
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPACKSSDW    Z5, Z3, Z3
+	VPADDSW      Z3, Z4, Z3
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z5
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z17
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z1, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPACKSSDW    Z17, Z5, Z5
+	VPADDSW      Z5, Z16, Z5
+	VPMINSW      Z16, Z4, Z4
+	VPCMPEQW     Z8, Z4, K1
+	KORTESTQ     K1, K1
+	JNE          lanerare
+	VPACKSSWB    Z5, Z3, Z3
+	VPERMD       Z3, Z14, Z3
+	VPMAXSB      Z13, Z3, Z3
+	VPMINSB      Z11, Z3, Z3
+	VPANDD       Z7, Z3, Z0
+	VPMADDUBSW   Z6, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	ADDQ $+256, BX
+	ADDQ $+256, R8
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ        R9, R9
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VMOVUPS.Z    (R8), K7, Z3
+	VMULPS       Z2, Z0, Z4
+	VFNMADD231PS Z1, Z4, Z0
+	VFMADD231PS  Z2, Z0, Z4
+	VCVTPS2DQ    Z4, Z4
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z5
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	CMPQ         R9, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z17
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z1, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z19
+	VMULPS       Z2, Z0, Z20
+	VFNMADD231PS Z1, Z20, Z0
+	VFMADD231PS  Z2, Z0, Z20
+	VCVTPS2DQ    Z20, Z20
+
+lanetailnarrow:
+	VPACKSSDW  Z16, Z4, Z4
+	VPACKSSDW  Z5, Z3, Z3
+	VPADDSW    Z3, Z4, Z3
+	VPACKSSDW  Z20, Z18, Z18
+	VPACKSSDW  Z19, Z17, Z17
+	VPADDSW    Z17, Z18, Z17
+	VPMINSW    Z18, Z4, Z4
+	VPCMPEQW   Z8, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanetailrare
+	VPACKSSWB  Z17, Z3, Z3
+	VPERMD     Z3, Z14, Z3
+	VPMAXSB    Z13, Z3, Z3
+	VPMINSB    Z11, Z3, Z3
+	VPANDD     Z7, Z3, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R9), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+
+lanetailback:
+laneend:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z5, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPADDSW      Z2, Z1, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VFNMADD231PS Z5, Z17, Z16
+	VFMADD231PS  Z4, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z18
+	VFNMADD231PS Z5, Z18, Z16
+	VFMADD231PS  Z4, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPADDSW      Z2, Z17, Z16
+	VPMINSW      Z17, Z1, Z1
+	VPCMPEQW     Z8, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z16, Z0, Z0
+	VPERMD       Z0, Z14, Z0
+	VPMAXSB      Z13, Z0, Z0
+	VPMINSB      Z11, Z0, Z0
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VPADDSW    Z2, Z1, Z16
+	VPADDSW    Z2, Z0, Z17
+	VPMINSW    Z0, Z1, Z18
+	VPCMPEQW   Z8, Z18, K1
+	KORTESTQ   K1, K1
+	JNE        grouploop
+	VPACKSSWB  Z17, Z16, Z16
+	VPERMD     Z16, Z14, Z16
+	VPMAXSB    Z13, Z16, Z16
+	VPMINSB    Z11, Z16, Z16
+	VPANDD     Z7, Z16, Z17
+	VPMADDUBSW Z6, Z17, Z17
+	VPMOVWB    Z17, Y17
+	VMOVUPS    Y17, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, R10
+	JMP        groupwhole
+
+grouprare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z16
+	VCVTDQ2PS   Z3, Z17
+	VSUBPS      Z17, Z16, Z16
+	VMAXPS      Z1, Z16, Z1
+	VCVTDQ2PS   Z12, Z18
+	VSUBPS      Z17, Z18, Z18
+	VMINPS      Z1, Z18, Z1
+	VADDPS      Z17, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z16, Z20
+	VMINPS      Z20, Z18, Z20
+	VADDPS      Z17, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKSSWB   Z19, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet0
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R10, $-15
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z3
+	CMPQ         R10, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet1
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R10, $-15
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z3
+	CMPQ         R10, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet2
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R10, $-15
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	CMPQ         R10, $-15
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z3
+	CMPQ         R10, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R10, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
+	VBROADCASTSS 4(R8), K7, Z3
+	MOVQ         R10, AX
+	ADDQ         R11, AX
+	JGE          groupmeet3
+	ADDQ         R11, R10
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeet3mix
+
+grouptailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z16
+	VCVTDQ2PS   Z3, Z17
+	VSUBPS      Z17, Z16, Z16
+	VMAXPS      Z1, Z16, Z1
+	VCVTDQ2PS   Z12, Z18
+	VSUBPS      Z17, Z18, Z18
+	VMINPS      Z1, Z18, Z1
+	VADDPS      Z17, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	CMPQ        R9, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z16, Z20
+	VMINPS      Z20, Z18, Z20
+	VADDPS      Z17, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	CMPQ        R9, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z16, Z21
+	VMINPS      Z21, Z18, Z21
+	VADDPS      Z17, Z21, Z21
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+
+grouptailrarenarrow:
+	VPACKSSDW  Z19, Z1, Z1
+	VPACKSSDW  Z21, Z20, Z20
+	VPACKSSWB  Z20, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R9), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R12, R10
+	SUBQ DX, R13
+	ADDQ R13, DX
+	ADDQ R13, BX
+	ADDQ R13, R8
+	MOVQ R9, R12
+	SUBQ R13, R13
+	ADDQ $+64, R13
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z3, Z0, Z16
+	VFMADD231PS Z5, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z3, Z0, Z17
+	VFMADD231PS Z5, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPADDSW     Z1, Z16, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z17
+	VMULPS      Z3, Z17, Z18
+	VFMADD231PS Z5, Z17, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPERMW.Z    64(SI), Z9, K6, Z17
+	VMULPS      Z3, Z17, Z19
+	VFMADD231PS Z5, Z17, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPADDSW     Z1, Z18, Z17
+	VPMINSW     Z18, Z16, Z16
+	VPCMPEQW    Z8, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z17, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z7, Z0, Z16
+	VPMADDUBSW  Z6, Z16, Z16
+	VPMOVWB     Z16, Y16
+	VMOVNTPS    Y16, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VCVTDQ2PS   Z15, Z17
+	VCVTDQ2PS   Z2, Z18
+	VSUBPS      Z18, Z17, Z17
+	VMAXPS      Z16, Z17, Z16
+	VCVTDQ2PS   Z12, Z19
+	VSUBPS      Z18, Z19, Z19
+	VMINPS      Z16, Z19, Z16
+	VADDPS      Z18, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z17, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPACKSSDW   Z20, Z16, Z16
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z17, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z17, Z21
+	VMINPS      Z21, Z19, Z21
+	VADDPS      Z18, Z21, Z21
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPACKSSWB   Z20, Z16, Z16
+	VPERMD      Z16, Z14, Z16
+	VPANDD      Z7, Z16, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VCVTDQ2PS   Z15, Z17
+	VCVTDQ2PS   Z2, Z18
+	VSUBPS      Z18, Z17, Z17
+	VMAXPS      Z16, Z17, Z16
+	VCVTDQ2PS   Z12, Z19
+	VSUBPS      Z18, Z19, Z19
+	VMINPS      Z16, Z19, Z16
+	VADDPS      Z18, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z17, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z17, Z21
+	VMINPS      Z21, Z19, Z21
+	VADDPS      Z18, Z21, Z21
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z22
+	VMAXPS      Z22, Z17, Z22
+	VMINPS      Z22, Z19, Z22
+	VADDPS      Z18, Z22, Z22
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z22, Z22
+	VMOVAPS.Z   Z22, K1, Z22
+
+longtailrarenarrow:
+	VPACKSSDW  Z20, Z16, Z16
+	VPACKSSDW  Z22, Z21, Z21
+	VPACKSSWB  Z21, Z16, Z16
+	VPERMD     Z16, Z14, Z16
+	VPANDD     Z7, Z16, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R9), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+	JMP        longtailback
+
+short2stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      (R8), Z3
+	VPACKSSDW         Z3, Z3, Z2
+	VBROADCASTSS      4(R8), Z1
+	VPACKSSDW         Z1, Z1, Z0
+	VPERMW.Z          (SI), Z10, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFNMADD231PS.BCST (DX), Z17, Z16
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          (SI), Z9, K6, Z16
+	VMULPS.BCST       (BX), Z16, Z18
+	VFNMADD231PS.BCST (DX), Z18, Z16
+	VFMADD231PS.BCST  (BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z2, Z17, Z16
+	VPERMW.Z          64(SI), Z10, K6, Z18
+	VMULPS.BCST       4(BX), Z18, Z19
+	VFNMADD231PS.BCST 4(DX), Z19, Z18
+	VFMADD231PS.BCST  4(BX), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          64(SI), Z9, K6, Z18
+	VMULPS.BCST       4(BX), Z18, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z18
+	VFMADD231PS.BCST  4(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z0, Z19, Z18
+	VPMINSW           Z19, Z17, Z17
+	VPCMPEQW          Z8, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z18, Z16, Z16
+	VPERMD            Z16, Z14, Z16
+	VPMAXSB           Z13, Z16, Z16
+	VPMINSB           Z11, Z16, Z16
+	VPANDD            Z7, Z16, Z17
+	VPMADDUBSW        Z6, Z17, Z17
+	VPMOVWB           Z17, Y17
+	VMOVNTPS          Y17, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VPERMW.Z    (SI), Z10, K6, Z16
+	VDIVPS      Z5, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z17
+	VCVTDQ2PS   Z15, Z18
+	VCVTDQ2PS   Z3, Z19
+	VSUBPS      Z19, Z18, Z20
+	VMAXPS      Z17, Z20, Z17
+	VCVTDQ2PS   Z12, Z21
+	VSUBPS      Z19, Z21, Z22
+	VMINPS      Z17, Z22, Z17
+	VADDPS      Z19, Z17, Z17
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPERMW.Z    (SI), Z9, K6, Z16
+	VDIVPS      Z5, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z23
+	VMAXPS      Z23, Z20, Z23
+	VMINPS      Z23, Z22, Z23
+	VADDPS      Z19, Z23, Z23
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z23, Z23
+	VMOVAPS.Z   Z23, K1, Z23
+	VPACKSSDW   Z23, Z17, Z17
+	VPERMW.Z    64(SI), Z10, K6, Z16
+	VDIVPS      Z4, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z19
+	VCVTDQ2PS   Z1, Z20
+	VSUBPS      Z20, Z18, Z18
+	VMAXPS      Z19, Z18, Z19
+	VSUBPS      Z20, Z21, Z21
+	VMINPS      Z19, Z21, Z19
+	VADDPS      Z20, Z19, Z19
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPERMW.Z    64(SI), Z9, K6, Z16
+	VDIVPS      Z4, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z22
+	VMAXPS      Z22, Z18, Z22
+	VMINPS      Z22, Z21, Z22
+	VADDPS      Z20, Z22, Z22
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z22, Z22
+	VMOVAPS.Z   Z22, K1, Z22
+	VPACKSSDW   Z22, Z19, Z19
+	VPACKSSWB   Z19, Z17, Z17
+	VPERMD      Z17, Z14, Z17
+	VPANDD      Z7, Z17, Z16
+	VPMADDUBSW  Z6, Z16, Z16
+	VPMOVWB     Z16, Y16
+	VMOVUPS     Y16, (DI)
+	JMP         short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z5
+	VBROADCASTSS      4(DX), Z4
+	VBROADCASTSS      8(DX), Z3
+	VBROADCASTSS      12(DX), Z2
+	VBROADCASTSS      (R8), Z1
+	VBROADCASTSS      4(R8), Z0
+	VPACKSSDW         Z0, Z1, Z16
+	VBROADCASTSS      8(R8), Z17
+	VBROADCASTSS      12(R8), Z18
+	VPACKSSDW         Z18, Z17, Z19
+	VPERMW.Z          (SI), Z10, K6, Z20
+	VMULPS.BCST       (BX), Z20, Z21
+	VFNMADD231PS.BCST (DX), Z21, Z20
+	VFMADD231PS.BCST  (BX), Z20, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPERMW.Z          (SI), Z9, K6, Z20
+	VMULPS.BCST       4(BX), Z20, Z22
+	VFNMADD231PS.BCST 4(DX), Z22, Z20
+	VFMADD231PS.BCST  4(BX), Z20, Z22
+	VCVTPS2DQ         Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VPADDSW           Z16, Z21, Z20
+	VPERMW.Z          64(SI), Z10, K6, Z22
+	VMULPS.BCST       8(BX), Z22, Z23
+	VFNMADD231PS.BCST 8(DX), Z23, Z22
+	VFMADD231PS.BCST  8(BX), Z22, Z23
+	VCVTPS2DQ         Z23, Z23
+	VPERMW.Z          64(SI), Z9, K6, Z22
+	VMULPS.BCST       12(BX), Z22, Z24
+	VFNMADD231PS.BCST 12(DX), Z24, Z22
+	VFMADD231PS.BCST  12(BX), Z22, Z24
+	VCVTPS2DQ         Z24, Z24
+	VPACKSSDW         Z24, Z23, Z23
+	VPADDSW           Z19, Z23, Z22
+	VPMINSW           Z23, Z21, Z21
+	VPCMPEQW          Z8, Z21, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z22, Z20, Z20
+	VPERMD            Z20, Z14, Z20
+	VPMAXSB           Z13, Z20, Z20
+	VPMINSB           Z11, Z20, Z20
+	VPANDD            Z7, Z20, Z21
+	VPMADDUBSW        Z6, Z21, Z21
+	VPMOVWB           Z21, Y21
+	VMOVNTPS          Y21, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z    (SI), Z10, K6, Z20
+	VDIVPS      Z5, Z20, Z20
+	VRNDSCALEPS $0x08, Z20, Z21
+	VCVTDQ2PS   Z15, Z22
+	VCVTDQ2PS   Z1, Z23
+	VSUBPS      Z23, Z22, Z24
+	VMAXPS      Z21, Z24, Z21
+	VCVTDQ2PS   Z12, Z24
+	VSUBPS      Z23, Z24, Z25
+	VMINPS      Z21, Z25, Z21
+	VADDPS      Z23, Z21, Z21
+	VCMPPS      $0x07, Z20, Z20, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPERMW.Z    (SI), Z9, K6, Z20
+	VDIVPS      Z4, Z20, Z20
+	VRNDSCALEPS $0x08, Z20, Z23
+	VCVTDQ2PS   Z0, Z25
+	VSUBPS      Z25, Z22, Z26
+	VMAXPS      Z23, Z26, Z23
+	VSUBPS      Z25, Z24, Z26
+	VMINPS      Z23, Z26, Z23
+	VADDPS      Z25, Z23, Z23
+	VCMPPS      $0x07, Z20, Z20, K1
+	VCVTPS2DQ   Z23, Z23
+	VMOVAPS.Z   Z23, K1, Z23
+	VPACKSSDW   Z23, Z21, Z21
+	VPERMW.Z    64(SI), Z10, K6, Z20
+	VDIVPS      Z3, Z20, Z20
+	VRNDSCALEPS $0x08, Z20, Z23
+	VCVTDQ2PS   Z17, Z25
+	VSUBPS      Z25, Z22, Z26
+	VMAXPS      Z23, Z26, Z23
+	VSUBPS      Z25, Z24, Z26
+	VMINPS      Z23, Z26, Z23
+	VADDPS      Z25, Z23, Z23
+	VCMPPS      $0x07, Z20, Z20, K1
+	VCVTPS2DQ   Z23, Z23
+	VMOVAPS.Z   Z23, K1, Z23
+	VPERMW.Z    64(SI), Z9, K6, Z20
+	VDIVPS      Z2, Z20, Z20
+	VRNDSCALEPS $0x08, Z20, Z25
+	VCVTDQ2PS   Z18, Z26
+	VSUBPS      Z26, Z22, Z22
+	VMAXPS      Z25, Z22, Z25
+	VSUBPS      Z26, Z24, Z24
+	VMINPS      Z25, Z24, Z25
+	VADDPS      Z26, Z25, Z25
+	VCMPPS      $0x07, Z20, Z20, K1
+	VCVTPS2DQ   Z25, Z25
+	VMOVAPS.Z   Z25, K1, Z25
+	VPACKSSDW   Z25, Z23, Z23
+	VPACKSSWB   Z23, Z21, Z21
+	VPERMD      Z21, Z14, Z21
+	VPANDD      Z7, Z21, Z20
+	VPMADDUBSW  Z6, Z20, Z20
+	VPMOVWB     Z20, Y20
+	VMOVUPS     Y20, (DI)
+	JMP         short4back
+
+lanerare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (R8), Z2
+	VDIVPS      Z1, Z0, Z0
+	VCVTDQ2PS   Z2, Z2
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z3
+	VSUBPS      Z2, Z3, Z4
+	VMAXPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z2, Z4, Z5
+	VMINPS      Z1, Z5, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMOVUPS     64(DX), Z2
+	VMOVUPS     64(R8), Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z16
+	VMAXPS      Z2, Z16, Z2
+	VSUBPS      Z5, Z4, Z16
+	VMINPS      Z2, Z16, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     128(R8), Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z16
+	VMAXPS      Z2, Z16, Z2
+	VSUBPS      Z5, Z4, Z16
+	VMINPS      Z2, Z16, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMOVUPS     192(DX), Z5
+	VMOVUPS     192(R8), Z16
+	VDIVPS      Z5, Z0, Z0
+	VCVTDQ2PS   Z16, Z16
+	VRNDSCALEPS $0x08, Z0, Z5
+	VSUBPS      Z16, Z3, Z3
+	VMAXPS      Z5, Z3, Z5
+	VSUBPS      Z16, Z4, Z4
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z16, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z2, Z2
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         laneback
+
+lanetailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMOVUPS.Z   (R8), K7, Z2
+	VDIVPS      Z1, Z0, Z0
+	VCVTDQ2PS   Z2, Z2
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z3
+	VSUBPS      Z2, Z3, Z4
+	VMAXPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z2, Z4, Z5
+	VMINPS      Z1, Z5, Z1
+	VADDPS      Z2, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMOVUPS.Z   64(R8), K7, Z5
+	VDIVPS      Z2, Z0, Z0
+	VCVTDQ2PS   Z5, Z5
+	VRNDSCALEPS $0x08, Z0, Z2
+	VSUBPS      Z5, Z3, Z16
+	VMAXPS      Z2, Z16, Z2
+	VSUBPS      Z5, Z4, Z16
+	VMINPS      Z2, Z16, Z2
+	VADDPS      Z5, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	CMPQ        R9, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z16
+	VDIVPS      Z5, Z0, Z0
+	VCVTDQ2PS   Z16, Z16
+	VRNDSCALEPS $0x08, Z0, Z5
+	VSUBPS      Z16, Z3, Z17
+	VMAXPS      Z5, Z17, Z5
+	VSUBPS      Z16, Z4, Z17
+	VMINPS      Z5, Z17, Z5
+	VADDPS      Z16, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R9, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z16
+	VMOVUPS.Z   192(R8), K7, Z17
+	VDIVPS      Z16, Z0, Z0
+	VCVTDQ2PS   Z17, Z17
+	VRNDSCALEPS $0x08, Z0, Z16
+	VSUBPS      Z17, Z3, Z3
+	VMAXPS      Z16, Z3, Z16
+	VSUBPS      Z17, Z4, Z4
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z17, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+
+lanetailrarenarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z16, Z5, Z5
+	VPACKSSWB  Z5, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R9), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+	JMP        lanetailback
+
+// func QuantizeMinvalPacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-72
+	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table, Z6 0xf0f0f0f, Z5 0x10011001
+	// per group: Z4 scale, Z3 recip, Z2 minval
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         minval+32(FP), R8
+	VBROADCASTSS least+40(FP), Z15
+	VPACKSSDW    Z15, Z15, Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z13
+	VPACKSSWB    Z14, Z14, Z0
+	VPERMD       Z0, Z13, Z12
+	VBROADCASTSS most+44(FP), Z11
+	VPACKSSDW    Z11, Z11, Z0
+	VPACKSSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z13, Z10
+	VMOVUPS      constantsAVX512<>+0(SB), Z9
+	VMOVUPS      constantsAVX512<>+64(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z7
+	VBROADCASTSS constantsAVX512<>+216(SB), Z6
+	VBROADCASTSS constantsAVX512<>+220(SB), Z5
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+32
+	JEQ          short2
+	CMPQ         R11, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R11, R9
+	IMULQ R10, R9
+	MOVQ  R11, R10
+
+groupbegin:
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	SUBQ         R10, R9
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R10, $+256
+	JGE          groupfirst
+	CMPQ         R9, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R10
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VPERMW.Z     (SI), Z9, K6, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z3, Z16, Z17
+	VFNMADD231PS Z4, Z17, Z16
+	VFMADD231PS  Z3, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     (SI), Z8, K6, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z3, Z16, Z18
+	VFNMADD231PS Z4, Z18, Z16
+	VFMADD231PS  Z3, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z3, Z16, Z17
+	VFNMADD231PS Z4, Z17, Z16
+	VFMADD231PS  Z3, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     64(SI), Z8, K6, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z3, Z16, Z18
+	VFNMADD231PS Z4, Z18, Z16
+	VFMADD231PS  Z3, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z0
+	CMPQ         R10, $+128
+	JLT          groupends
+
+groupahead:
+	VPERMW.Z     128(SI), Z9, K6, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z3, Z16, Z17
+	VFNMADD231PS Z4, Z17, Z16
+	VFMADD231PS  Z3, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     128(SI), Z8, K6, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z3, Z16, Z18
+	VFNMADD231PS Z4, Z18, Z16
+	VFMADD231PS  Z3, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPERMW.Z     192(SI), Z9, K6, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z3, Z16, Z18
+	VFNMADD231PS Z4, Z18, Z16
+	VFMADD231PS  Z3, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     192(SI), Z8, K6, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z3, Z16, Z19
+	VFNMADD231PS Z4, Z19, Z16
+	VFMADD231PS  Z3, Z16, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPADDSW      Z14, Z1, Z16
+	VPADDSW      Z14, Z0, Z19
+	VPMINSW      Z0, Z1, Z20
+	VPCMPEQW     Z7, Z20, K1
+	KORTESTQ     K1, K1
+	JNE          grouploop
+	VPACKSSWB    Z19, Z16, Z16
+	VPERMD       Z16, Z13, Z16
+	VPMAXSB      Z12, Z16, Z16
+	VPMINSB      Z10, Z16, Z16
+	VPANDD       Z6, Z16, Z19
+	VPMADDUBSW   Z5, Z19, Z19
+	VPMOVWB      Z19, Y19
+	VMOVUPS      Y19, (DI)
+	VMOVAPS      Z17, Z1
+	VMOVAPS      Z18, Z0
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R10, $+64
+	JNE   grouplast
+	TESTQ R9, R9
+	JEQ   grouplast
+
+groupturn:
+	VPERMW.Z          128(SI), Z9, K6, Z16
+	VSUBPS.BCST       4(R8), Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          128(SI), Z8, K6, Z16
+	VSUBPS.BCST       4(R8), Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPERMW.Z          192(SI), Z9, K6, Z16
+	VSUBPS.BCST       4(R8), Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          192(SI), Z8, K6, Z16
+	VSUBPS.BCST       4(R8), Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z19
+	VFNMADD231PS.BCST 4(DX), Z19, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPADDSW           Z14, Z1, Z16
+	VPADDSW           Z14, Z0, Z19
+	VPMINSW           Z0, Z1, Z20
+	VPCMPEQW          Z7, Z20, K1
+	KORTESTQ          K1, K1
+	JNE               groupturned
+	VPACKSSWB         Z19, Z16, Z16
+	VPERMD            Z16, Z13, Z16
+	VPMAXSB           Z12, Z16, Z16
+	VPMINSB           Z10, Z16, Z16
+	VPANDD            Z6, Z16, Z19
+	VPMADDUBSW        Z5, Z19, Z19
+	VPMOVWB           Z19, Y19
+	VMOVUPS           Y19, (DI)
+	VMOVAPS           Z17, Z1
+	VMOVAPS           Z18, Z0
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	MOVQ              R11, R10
+	SUBQ              R10, R9
+	CMPQ              R10, $+64
+	JNE               groupturned
+	TESTQ             R9, R9
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	CMPQ         R10, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z4, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z3, Z16, Z17
+	VFNMADD231PS Z4, Z17, Z16
+	VFMADD231PS  Z3, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     64(SI), Z8, K6, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z3, Z16, Z18
+	VFNMADD231PS Z4, Z18, Z16
+	VFMADD231PS  Z3, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPADDSW      Z14, Z17, Z16
+	VPMINSW      Z17, Z1, Z1
+	VPCMPEQW     Z7, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z16, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z5, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R10, R9
+	TESTQ R10, R10
+	JEQ   groupnext
+	CMPQ  R9, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (DX), Z2
+
+groupmeet:
+	MOVQ R10, R12
+	MOVQ DX, R13
+	SUBQ $+16, R10
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z2, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	SUBQ         $+16, R10
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VSUBPS       Z4, Z0, Z0
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z2, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	SUBQ         $+16, R10
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMULPS       Z3, Z16, Z17
+	VFNMADD231PS Z2, Z17, Z16
+	VFMADD231PS  Z3, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	SUBQ         $+16, R10
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPERMW.Z     64(SI), Z8, K6, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMULPS       Z3, Z16, Z18
+	VFNMADD231PS Z2, Z18, Z16
+	VFMADD231PS  Z3, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPADDSW      Z14, Z17, Z16
+	VPMINSW      Z17, Z1, Z1
+	VPCMPEQW     Z7, Z1, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPACKSSWB    Z16, Z0, Z0
+	VPERMD       Z0, Z13, Z0
+	VPMAXSB      Z12, Z0, Z0
+	VPMINSB      Z10, Z0, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z5, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R10, $+1
+	JLT          groupnext
+	CMPQ         R9, $+64
+	JLT          grouptail
+	CMPQ         R10, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R9, R9
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R11, R10
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R10, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R9, R12
+	MOVQ R9, R13
+
+grouppieces:
+	MOVQ R13, R9
+	CMPQ R10, R9
+	JGE  grouppiece
+	MOVQ R10, R9
+
+grouppiece:
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	MOVQ         $-1, AX
+	BZHIQ        R9, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z4, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	CMPQ         R9, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z17
+	VFNMADD231PS Z4, Z17, Z0
+	VFMADD231PS  Z3, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	CMPQ         R9, $+49
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z18
+	VFNMADD231PS Z4, Z18, Z0
+	VFMADD231PS  Z3, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+
+grouptailnarrow:
+	VPACKSSDW  Z16, Z1, Z1
+	VPADDSW    Z14, Z1, Z0
+	VPACKSSDW  Z18, Z17, Z17
+	VPADDSW    Z14, Z17, Z16
+	VPMINSW    Z17, Z1, Z1
+	VPCMPEQW   Z7, Z1, K1
+	KORTESTQ   K1, K1
+	JNE        grouptailrare
+	VPACKSSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z13, Z0
+	VPMAXSB    Z12, Z0, Z0
+	VPMINSB    Z10, Z0, Z0
+	VPANDD     Z6, Z0, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z5, Z1, Z1
+	VPMOVWB    Z1, Y1
+	LEAQ       1(R9), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 grouptailback:
 	MOVQ  R9, AX
@@ -14609,84 +16521,76 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          (SI), Z8, K6, Z0
 	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z17
+	VFNMADD231PS.BCST (DX), Z17, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
 	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
 	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z1
 
 short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z9, K6, Z0
 	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFNMADD231PS.BCST 8(DX), Z16, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPADDSW           Z14, Z4, Z0
-	VPADDSW           Z14, Z3, Z16
-	VPMINSW           Z3, Z4, Z17
-	VPCMPEQW          Z9, Z17, K1
+	VPERMW.Z          128(SI), Z8, K6, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFNMADD231PS.BCST 8(DX), Z17, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          192(SI), Z8, K6, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFNMADD231PS.BCST 12(DX), Z18, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z14, Z2, Z0
+	VPADDSW           Z14, Z1, Z18
+	VPMINSW           Z1, Z2, Z19
+	VPCMPEQW          Z7, Z19, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z16, Z0, Z0
+	VPACKSSWB         Z18, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z16
-	VPMADDUBSW        Z7, Z16, Z16
-	VPMOVWB           Z16, Y16
-	VMOVUPS           Y16, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
+	VPANDD            Z6, Z0, Z18
+	VPMADDUBSW        Z5, Z18, Z18
+	VPMOVWB           Z18, Y18
+	VMOVUPS           Y18, (DI)
+	VMOVAPS           Z16, Z2
+	VMOVAPS           Z17, Z1
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
@@ -14697,17 +16601,15 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VSUBPS.BCST       (R8), Z0, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z8, K6, Z0
 	VSUBPS.BCST       (R8), Z0, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFNMADD231PS.BCST (DX), Z2, Z0
@@ -14715,32 +16617,30 @@ short2loop:
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z2
 	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z2
 	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
+	VMULPS.BCST       4(BX), Z2, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z5, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
 
@@ -14771,84 +16671,76 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z1
+	VPERMW.Z          (SI), Z9, K6, Z17
+	VSUBPS.BCST       (R8), Z17, Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFNMADD231PS.BCST (DX), Z18, Z17
+	VFMADD231PS.BCST  (BX), Z17, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          (SI), Z8, K6, Z17
+	VSUBPS.BCST       4(R8), Z17, Z17
+	VMULPS.BCST       4(BX), Z17, Z19
+	VFNMADD231PS.BCST 4(DX), Z19, Z17
+	VFMADD231PS.BCST  4(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z17
+	VSUBPS.BCST       8(R8), Z17, Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VFNMADD231PS.BCST 8(DX), Z18, Z17
+	VFMADD231PS.BCST  8(BX), Z17, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          64(SI), Z8, K6, Z17
+	VSUBPS.BCST       12(R8), Z17, Z17
+	VMULPS.BCST       12(BX), Z17, Z19
+	VFNMADD231PS.BCST 12(DX), Z19, Z17
+	VFMADD231PS.BCST  12(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z16
 
 short4ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       16(R8), Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VFNMADD231PS.BCST 16(DX), Z16, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       20(R8), Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z17
-	VFNMADD231PS.BCST 20(DX), Z17, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       24(R8), Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z17
-	VFNMADD231PS.BCST 24(DX), Z17, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       28(R8), Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z18
-	VFNMADD231PS.BCST 28(DX), Z18, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z18
+	VPERMW.Z          128(SI), Z9, K6, Z17
+	VSUBPS.BCST       16(R8), Z17, Z17
+	VMULPS.BCST       16(BX), Z17, Z18
+	VFNMADD231PS.BCST 16(DX), Z18, Z17
+	VFMADD231PS.BCST  16(BX), Z17, Z18
 	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPMINSW           Z1, Z2, Z19
-	VPCMPEQW          Z9, Z19, K1
+	VPERMW.Z          128(SI), Z8, K6, Z17
+	VSUBPS.BCST       20(R8), Z17, Z17
+	VMULPS.BCST       20(BX), Z17, Z19
+	VFNMADD231PS.BCST 20(DX), Z19, Z17
+	VFMADD231PS.BCST  20(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPERMW.Z          192(SI), Z9, K6, Z17
+	VSUBPS.BCST       24(R8), Z17, Z17
+	VMULPS.BCST       24(BX), Z17, Z19
+	VFNMADD231PS.BCST 24(DX), Z19, Z17
+	VFMADD231PS.BCST  24(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          192(SI), Z8, K6, Z17
+	VSUBPS.BCST       28(R8), Z17, Z17
+	VMULPS.BCST       28(BX), Z17, Z20
+	VFNMADD231PS.BCST 28(DX), Z20, Z17
+	VFMADD231PS.BCST  28(BX), Z17, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z14, Z0, Z17
+	VPADDSW           Z14, Z16, Z20
+	VPMINSW           Z16, Z0, Z21
+	VPCMPEQW          Z7, Z21, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z18
-	VPMADDUBSW        Z7, Z18, Z18
-	VPMOVWB           Z18, Y18
-	VMOVUPS           Y18, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
+	VPACKSSWB         Z20, Z17, Z17
+	VPERMD            Z17, Z13, Z17
+	VPMAXSB           Z12, Z17, Z17
+	VPMINSB           Z10, Z17, Z17
+	VPANDD            Z6, Z17, Z20
+	VPMADDUBSW        Z5, Z20, Z20
+	VPMOVWB           Z20, Y20
+	VMOVUPS           Y20, (DI)
+	VMOVAPS           Z18, Z0
+	VMOVAPS           Z19, Z16
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
@@ -14859,54 +16751,50 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VBROADCASTSS      8(DX), Z2
+	VBROADCASTSS      12(DX), Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z16
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z17
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
 	VCVTPS2DQ         Z17, Z17
 	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
+	VPADDSW           Z14, Z16, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z17
+	VSUBPS.BCST       8(R8), Z17, Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VFNMADD231PS.BCST 8(DX), Z18, Z17
+	VFMADD231PS.BCST  8(BX), Z17, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          64(SI), Z8, K6, Z17
+	VSUBPS.BCST       12(R8), Z17, Z17
+	VMULPS.BCST       12(BX), Z17, Z19
+	VFNMADD231PS.BCST 12(DX), Z19, Z17
+	VFMADD231PS.BCST  12(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPADDSW           Z14, Z18, Z17
+	VPMINSW           Z18, Z16, Z16
+	VPCMPEQW          Z7, Z16, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
+	VPACKSSWB         Z17, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
+	VPANDD            Z6, Z0, Z16
+	VPMADDUBSW        Z5, Z16, Z16
+	VPMOVWB           Z16, Y16
+	VMOVUPS           Y16, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -14933,8 +16821,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
@@ -14943,8 +16830,7 @@ laneloop:
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VMOVUPS      64(DX), Z1
 	VMOVUPS      64(BX), Z2
 	VMOVUPS      64(R8), Z4
@@ -14955,38 +16841,36 @@ laneloop:
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPADDSW      Z14, Z3, Z0
-	VPMOVZXWD    64(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z1
 	VMOVUPS      128(DX), Z2
 	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
-	VSUBPS       Z5, Z1, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD231PS Z2, Z5, Z1
-	VFMADD231PS  Z4, Z1, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPMOVZXWD    96(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
+	VMOVUPS      128(R8), Z16
+	VSUBPS       Z16, Z1, Z1
+	VMULPS       Z4, Z1, Z16
+	VFNMADD231PS Z2, Z16, Z1
+	VFMADD231PS  Z4, Z1, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     64(SI), Z8, K6, Z1
 	VMOVUPS      192(DX), Z2
 	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z6
-	VSUBPS       Z6, Z1, Z1
-	VMULPS       Z4, Z1, Z6
-	VFNMADD231PS Z2, Z6, Z1
-	VFMADD231PS  Z4, Z1, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z5, Z5
-	VPADDSW      Z14, Z5, Z1
-	VPMINSW      Z5, Z3, Z3
-	VPCMPEQW     Z9, Z3, K1
+	VMOVUPS      192(R8), Z17
+	VSUBPS       Z17, Z1, Z1
+	VMULPS       Z4, Z1, Z17
+	VFNMADD231PS Z2, Z17, Z1
+	VFMADD231PS  Z4, Z1, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPADDSW      Z14, Z16, Z1
+	VPMINSW      Z16, Z3, Z3
+	VPCMPEQW     Z7, Z3, K1
 	KORTESTQ     K1, K1
 	JNE          lanerare
 	VPACKSSWB    Z1, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z5, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -15005,7 +16889,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -15019,13 +16904,13 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -15033,56 +16918,57 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z16
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z6
-	VSUBPS       Z6, Z0, Z0
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z17
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z1, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
 
 lanetailnarrow:
 	VPACKSSDW  Z4, Z3, Z3
 	VPADDSW    Z14, Z3, Z0
-	VPACKSSDW  Z6, Z5, Z5
-	VPADDSW    Z14, Z5, Z1
-	VPMINSW    Z5, Z3, Z3
-	VPCMPEQW   Z9, Z3, K1
+	VPACKSSDW  Z17, Z16, Z16
+	VPADDSW    Z14, Z16, Z1
+	VPMINSW    Z16, Z3, Z3
+	VPCMPEQW   Z7, Z3, K1
 	KORTESTQ   K1, K1
 	JNE        lanetailrare
 	VPACKSSWB  Z1, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
+	VPANDD     Z6, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPMADDUBSW Z5, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 lanetailback:
 laneend:
@@ -15100,48 +16986,44 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z4, Z2, Z2
-	VMULPS       Z5, Z2, Z3
-	VFNMADD231PS Z6, Z3, Z2
-	VFMADD231PS  Z5, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z4, Z2, Z2
-	VMULPS       Z5, Z2, Z16
-	VFNMADD231PS Z6, Z16, Z2
-	VFMADD231PS  Z5, Z2, Z16
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z4, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z3, Z3
-	VPADDSW      Z14, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
+	VPACKSSDW    Z16, Z1, Z1
+	VPADDSW      Z14, Z1, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z3, Z16, Z17
+	VFNMADD231PS Z4, Z17, Z16
+	VFMADD231PS  Z3, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     64(SI), Z8, K6, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMULPS       Z3, Z16, Z18
+	VFNMADD231PS Z4, Z18, Z16
+	VFMADD231PS  Z3, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPADDSW      Z14, Z17, Z16
+	VPMINSW      Z17, Z1, Z1
+	VPCMPEQW     Z7, Z1, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
+	VPACKSSWB    Z16, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z5, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
@@ -15152,80 +17034,76 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z14, Z3, Z0
-	VPADDSW    Z14, Z2, Z1
-	VPMINSW    Z2, Z3, Z16
-	VPCMPEQW   Z9, Z16, K1
+	VPADDSW    Z14, Z1, Z16
+	VPADDSW    Z14, Z0, Z17
+	VPMINSW    Z0, Z1, Z18
+	VPCMPEQW   Z7, Z18, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPACKSSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
+	VPACKSSWB  Z17, Z16, Z16
+	VPERMD     Z16, Z13, Z16
+	VPMAXSB    Z12, Z16, Z16
+	VPMINSB    Z10, Z16, Z16
+	VPANDD     Z6, Z16, Z17
+	VPMADDUBSW Z5, Z17, Z17
+	VPMOVWB    Z17, Y17
+	VMOVUPS    Y17, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
+	VCVTDQ2PS   Z15, Z16
+	VSUBPS      Z16, Z16, Z17
+	VMAXPS      Z1, Z17, Z1
+	VCVTDQ2PS   Z11, Z18
+	VSUBPS      Z16, Z18, Z18
+	VMINPS      Z1, Z18, Z1
+	VADDPS      Z16, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z17, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z16, Z19, Z19
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z17, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z16, Z19, Z19
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z17, Z20
+	VMINPS      Z20, Z18, Z20
+	VADDPS      Z16, Z20, Z20
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKSSWB   Z19, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z5, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         groupback
@@ -15235,10 +17113,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z6
-	VBROADCASTSS 4(BX), K6, Z5
-	VBROADCASTSS 4(DX), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
+	VBROADCASTSS 4(DX), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -15259,9 +17137,9 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (DX), Z2
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -15269,10 +17147,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z6
-	VBROADCASTSS 4(BX), K6, Z5
-	VBROADCASTSS 4(DX), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
+	VBROADCASTSS 4(DX), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -15293,9 +17171,9 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (DX), Z2
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -15303,10 +17181,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z6
-	VBROADCASTSS 4(BX), K6, Z5
-	VBROADCASTSS 4(DX), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
+	VBROADCASTSS 4(DX), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -15327,9 +17205,9 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (DX), Z2
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -15337,10 +17215,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z6
-	VBROADCASTSS 4(BX), K6, Z5
-	VBROADCASTSS 4(DX), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z3
+	VBROADCASTSS 4(DX), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -15351,83 +17229,85 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
+	VCVTDQ2PS   Z15, Z16
+	VSUBPS      Z16, Z16, Z17
+	VMAXPS      Z1, Z17, Z1
+	VCVTDQ2PS   Z11, Z18
+	VSUBPS      Z16, Z18, Z18
+	VMINPS      Z1, Z18, Z1
+	VADDPS      Z16, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z4, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z3, Z19
-	VMINPS      Z19, Z16, Z19
-	VADDPS      Z2, Z19, Z19
+	VMAXPS      Z19, Z17, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z16, Z19, Z19
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
+	CMPQ        R9, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z17, Z20
+	VMINPS      Z20, Z18, Z20
+	VADDPS      Z16, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	CMPQ        R9, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z2, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z17, Z21
+	VMINPS      Z21, Z18, Z21
+	VADDPS      Z16, Z21, Z21
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
 
 grouptailrarenarrow:
-	VPACKSSDW  Z17, Z1, Z1
-	VPACKSSDW  Z19, Z18, Z18
-	VPACKSSWB  Z18, Z1, Z1
+	VPACKSSDW  Z19, Z1, Z1
+	VPACKSSDW  Z21, Z20, Z20
+	VPACKSSWB  Z20, Z1, Z1
 	VPERMD     Z1, Z13, Z1
-	VPANDD     Z8, Z1, Z0
+	VPANDD     Z6, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -15444,17 +17324,15 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VSUBPS.BCST       (R8), Z0, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z8, K6, Z0
 	VSUBPS.BCST       (R8), Z0, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFNMADD231PS.BCST (DX), Z2, Z0
@@ -15462,32 +17340,30 @@ short2stream:
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z2
 	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z2
 	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z4
-	VFNMADD231PS.BCST 4(DX), Z4, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z4
-	VCVTPS2DQ         Z4, Z4
-	VPACKSSDW         Z4, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
+	VMULPS.BCST       4(BX), Z2, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z16, Z2
+	VPMINSW           Z16, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPACKSSWB         Z2, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z5, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
 	ADDQ              $+8, DX
@@ -15501,130 +17377,9 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (DI)
-	JMP         short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       8(R8), Z2, Z2
-	VMULPS.BCST       8(BX), Z2, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z2
-	VFMADD231PS.BCST  8(BX), Z2, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       12(R8), Z2, Z2
-	VMULPS.BCST       12(BX), Z2, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z2
-	VFMADD231PS.BCST  12(BX), Z2, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z16, Z2
-	VPMINSW           Z16, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z6, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
 	VSUBPS      Z2, Z2, Z16
@@ -15636,21 +17391,8 @@ short4rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z4, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
 	VMAXPS      Z18, Z16, Z18
@@ -15659,9 +17401,19 @@ short4rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
+	VPACKSSDW   Z18, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z16, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z3, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
 	VMAXPS      Z19, Z16, Z19
@@ -15673,15 +17425,126 @@ short4rare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z5, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VBROADCASTSS      8(DX), Z2
+	VBROADCASTSS      12(DX), Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPADDSW           Z14, Z16, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z17
+	VSUBPS.BCST       8(R8), Z17, Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VFNMADD231PS.BCST 8(DX), Z18, Z17
+	VFMADD231PS.BCST  8(BX), Z17, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          64(SI), Z8, K6, Z17
+	VSUBPS.BCST       12(R8), Z17, Z17
+	VMULPS.BCST       12(BX), Z17, Z19
+	VFNMADD231PS.BCST 12(DX), Z19, Z17
+	VFMADD231PS.BCST  12(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPADDSW           Z14, Z18, Z17
+	VPMINSW           Z18, Z16, Z16
+	VPCMPEQW          Z7, Z16, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z17, Z0, Z0
+	VPERMD            Z0, Z13, Z0
+	VPMAXSB           Z12, Z0, Z0
+	VPMINSB           Z10, Z0, Z0
+	VPANDD            Z6, Z0, Z16
+	VPMADDUBSW        Z5, Z16, Z16
+	VPMOVWB           Z16, Y16
+	VMOVNTPS          Y16, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VSUBPS.BCST (R8), Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VCVTDQ2PS   Z15, Z17
+	VSUBPS      Z17, Z17, Z18
+	VMAXPS      Z16, Z18, Z16
+	VCVTDQ2PS   Z11, Z19
+	VSUBPS      Z17, Z19, Z19
+	VMINPS      Z16, Z19, Z16
+	VADDPS      Z17, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z18, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z17, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPACKSSDW   Z20, Z16, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VSUBPS.BCST 8(R8), Z0, Z0
+	VDIVPS      Z2, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z18, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z17, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VSUBPS.BCST 12(R8), Z0, Z0
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z18, Z21
+	VMINPS      Z21, Z19, Z21
+	VADDPS      Z17, Z21, Z21
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPACKSSWB   Z20, Z16, Z16
+	VPERMD      Z16, Z13, Z16
+	VPANDD      Z6, Z16, Z0
+	VPMADDUBSW  Z5, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short4back
 
 lanerare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMOVUPS     (DX), Z1
 	VMOVUPS     (R8), Z2
 	VSUBPS      Z2, Z0, Z0
@@ -15697,56 +17560,54 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMOVUPS     64(DX), Z16
+	VMOVUPS     64(R8), Z17
+	VSUBPS      Z17, Z0, Z0
+	VDIVPS      Z16, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z3, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z2, Z16, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMOVUPS     128(DX), Z16
+	VMOVUPS     128(R8), Z17
+	VSUBPS      Z17, Z0, Z0
+	VDIVPS      Z16, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z3, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z2, Z16, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     192(DX), Z6
-	VMOVUPS     192(R8), Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMOVUPS     192(DX), Z17
+	VMOVUPS     192(R8), Z18
+	VSUBPS      Z18, Z0, Z0
+	VDIVPS      Z17, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z2, Z17, Z17
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z5, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -15767,46 +17628,12 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
-	VMOVUPS.Z   128(R8), K6, Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z16
-	VMOVUPS.Z   192(R8), K6, Z17
+	VMOVUPS.Z   64(DX), K7, Z16
+	VMOVUPS.Z   64(R8), K7, Z17
 	VSUBPS      Z17, Z0, Z0
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -15816,48 +17643,88 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
+	CMPQ        R9, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K7, Z17
+	VMOVUPS.Z   128(R8), K7, Z18
+	VSUBPS      Z18, Z0, Z0
+	VDIVPS      Z17, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z2, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R9, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z18
+	VMOVUPS.Z   192(R8), K7, Z19
+	VSUBPS      Z19, Z0, Z0
+	VDIVPS      Z18, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z3, Z18
+	VMINPS      Z18, Z4, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
 
 lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z16, Z6, Z6
-	VPACKSSWB  Z6, Z1, Z1
+	VPACKSSDW  Z16, Z1, Z1
+	VPACKSSDW  Z18, Z17, Z17
+	VPACKSSWB  Z17, Z1, Z1
 	VPERMD     Z1, Z13, Z1
-	VPANDD     Z8, Z1, Z0
+	VPANDD     Z6, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R9), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizePacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizePacked2BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x3030303, Z8 0x4010401, Z7 0x100001
-	// per group: Z6 scale, Z5 recip
-	// vector registers in use at once: 20
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x3030303, Z6 0x4010401, Z5 0x100001
+	// per group: Z4 scale, Z3 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 22
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS least+32(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z14
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z13
 	VBROADCASTSS most+36(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	VBROADCASTSS constantsAVX512<>+84(SB), Z9
-	VBROADCASTSS constantsAVX512<>+88(SB), Z8
-	VBROADCASTSS constantsAVX512<>+92(SB), Z7
+	VMOVUPS      constantsAVX512<>+0(SB), Z10
+	VMOVUPS      constantsAVX512<>+64(SB), Z9
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z8
+	VBROADCASTSS constantsAVX512<>+224(SB), Z7
+	VBROADCASTSS constantsAVX512<>+228(SB), Z6
+	VBROADCASTSS constantsAVX512<>+232(SB), Z5
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -15866,6 +17733,12 @@ TEXT ·QuantizePacked2BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -15877,8 +17750,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -15892,77 +17765,69 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z4
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z3
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z4, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFNMADD231PS Z4, Z17, Z0
+	VFMADD231PS  Z3, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z4, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFNMADD231PS Z4, Z17, Z0
+	VFMADD231PS  Z3, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z1
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
+	VPERMW.Z     128(SI), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z4, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPMINSW      Z3, Z4, Z0
-	VPCMPEQW     Z10, Z0, K1
+	VPERMW.Z     128(SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFNMADD231PS Z4, Z17, Z0
+	VFMADD231PS  Z3, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPERMW.Z     192(SI), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFNMADD231PS Z4, Z17, Z0
+	VFMADD231PS  Z3, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     192(SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z18
+	VFNMADD231PS Z4, Z18, Z0
+	VFMADD231PS  Z3, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPMINSW      Z1, Z2, Z0
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPACKSSWB    Z3, Z4, Z0
+	VPACKSSWB    Z1, Z2, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z16
-	VPMADDUBSW   Z8, Z16, Z16
-	VPMADDWD     Z7, Z16, Z16
-	VPMOVDB      Z16, X16
-	VMOVUPS      X16, (DI)
-	VMOVAPS      Z1, Z4
-	VMOVAPS      Z2, Z3
+	VPANDD       Z7, Z0, Z18
+	VPMADDUBSW   Z6, Z18, Z18
+	VPMADDWD     Z5, Z18, Z18
+	VPMOVDB      Z18, X18
+	VMOVUPS      X18, (DI)
+	VMOVAPS      Z16, Z2
+	VMOVAPS      Z17, Z1
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -15976,47 +17841,43 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z10, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFNMADD231PS.BCST 4(DX), Z16, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
-	VPCMPEQW          Z10, Z0, K1
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPERMW.Z          192(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPMINSW           Z1, Z2, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VPACKSSWB         Z3, Z4, Z0
+	VPACKSSWB         Z1, Z2, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
-	VPMADDWD          Z7, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
+	VPANDD            Z7, Z0, Z18
+	VPMADDUBSW        Z6, Z18, Z18
+	VPMADDWD          Z5, Z18, Z18
+	VPMOVDB           Z18, X18
+	VMOVUPS           X18, (DI)
+	VMOVAPS           Z16, Z2
+	VMOVAPS           Z17, Z1
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+16, DI
@@ -16029,49 +17890,45 @@ groupturn:
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
 	CMPQ         R9, $+128
 	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z2
+	VFNMADD231PS Z4, Z2, Z0
+	VFMADD231PS  Z3, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z2
+	VFNMADD231PS Z4, Z2, Z0
+	VFMADD231PS  Z3, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z4, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
 	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
+	VPANDD       Z7, Z1, Z0
+	VPMADDUBSW   Z6, Z0, Z0
+	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
 
@@ -16090,8 +17947,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
 
 groupmeet:
 	MOVQ R9, R11
@@ -16100,55 +17957,51 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z6, Z0, Z1
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFNMADD231PS Z3, Z1, Z0
+	VFMADD231PS  Z4, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z6, Z0, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z4, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z3
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z6, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z4, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
 	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
+	VPANDD       Z7, Z1, Z0
+	VPMADDUBSW   Z6, Z0, Z0
+	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
 	ADDQ         $+16, DI
@@ -16185,71 +18038,73 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
+	VMULPS       Z3, Z0, Z2
+	VFNMADD231PS Z4, Z2, Z0
+	VFMADD231PS  Z3, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z4, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFNMADD231PS Z6, Z4, Z0
-	VFMADD231PS  Z5, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
+	VMULPS       Z3, Z0, Z17
+	VFNMADD231PS Z4, Z17, Z0
+	VFMADD231PS  Z3, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
 
 grouptailnarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPMINSW    Z3, Z1, Z0
-	VPCMPEQW   Z10, Z0, K1
+	VPACKSSDW  Z17, Z16, Z16
+	VPMINSW    Z16, Z1, Z0
+	VPCMPEQW   Z8, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouptailrare
-	VPACKSSWB  Z3, Z1, Z1
+	VPACKSSWB  Z16, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
-	VPANDD     Z9, Z1, Z0
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z5, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R8), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 
 grouptailback:
 	MOVQ  R8, AX
@@ -16280,6 +18135,206 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS constantsAVX512<>+196(SB), Z17
+	VPSUBD       Z17, Z16, Z4
+	VBROADCASTSS (DX), Z3
+	VBROADCASTSS constantsAVX512<>+200(SB), Z16
+	VFNMADD231PS Z3, Z4, Z16
+	VBROADCASTSS constantsAVX512<>+204(SB), Z17
+	VFMADD231PS  Z17, Z16, Z16
+	VMULPS       Z4, Z16, Z2
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z10, K6, Z16
+	VMULPS       Z2, Z16, Z17
+	VFMADD231PS  Z4, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     (SI), Z9, K6, Z16
+	VMULPS       Z2, Z16, Z18
+	VFMADD231PS  Z4, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z1
+	VPERMW.Z     64(SI), Z10, K6, Z16
+	VMULPS       Z2, Z16, Z17
+	VFMADD231PS  Z4, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VMULPS       Z2, Z16, Z18
+	VFMADD231PS  Z4, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z0
+
+longahead:
+	VPERMW.Z    128(SI), Z10, K6, Z16
+	VMULPS      Z2, Z16, Z17
+	VFMADD231PS Z4, Z16, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPERMW.Z    128(SI), Z9, K6, Z16
+	VMULPS      Z2, Z16, Z18
+	VFMADD231PS Z4, Z16, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPERMW.Z    192(SI), Z10, K6, Z16
+	VMULPS      Z2, Z16, Z18
+	VFMADD231PS Z4, Z16, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPERMW.Z    192(SI), Z9, K6, Z16
+	VMULPS      Z2, Z16, Z19
+	VFMADD231PS Z4, Z16, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPMINSW     Z0, Z1, Z16
+	VPCMPEQW    Z8, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z0, Z1, Z16
+	VPERMD      Z16, Z14, Z16
+	VPMAXSB     Z13, Z16, Z16
+	VPMINSB     Z11, Z16, Z16
+	VPANDD      Z7, Z16, Z19
+	VPMADDUBSW  Z6, Z19, Z19
+	VPMADDWD    Z5, Z19, Z19
+	VPMOVDB     Z19, X19
+	VMOVUPS     X19, (DI)
+	VMOVAPS     Z17, Z1
+	VMOVAPS     Z18, Z0
+	ADDQ        $+16, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z2, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z2, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS      Z2, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z2, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPMINSW     Z16, Z1, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXSB     Z13, Z1, Z1
+	VPMINSB     Z11, Z1, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
+	VPMOVDB     Z0, X0
+	VMOVUPS     X0, (DI)
+
+longback:
+	ADDQ $+16, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z2, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z2, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z2, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z2, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+
+longtailnarrow:
+	VPACKSSDW  Z16, Z1, Z1
+	VPACKSSDW  Z18, Z17, Z17
+	VPMINSW    Z17, Z1, Z0
+	VPCMPEQW   Z8, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        longtailrare
+	VPACKSSWB  Z17, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPMAXSB    Z13, Z1, Z1
+	VPMINSB    Z11, Z1, Z1
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z5, Z0, Z0
+	VPMOVDB    Z0, X0
+	LEAQ       3(R8), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
+
+longtailback:
+	MOVQ R8, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ              R9, $+2
 	JLT               short2end
@@ -16288,75 +18343,67 @@ short2:
 	JGT               short2stream
 	CMPQ              R9, $+8
 	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z4
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z3
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z17
+	VFNMADD231PS.BCST (DX), Z17, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z2
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z1
 
 short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z2
-	VFNMADD231PS.BCST 12(DX), Z2, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VPERMW.Z          128(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFNMADD231PS.BCST 8(DX), Z16, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z3, Z4, Z0
-	VPCMPEQW          Z10, Z0, K1
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFNMADD231PS.BCST 8(DX), Z17, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPERMW.Z          192(SI), Z10, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFNMADD231PS.BCST 12(DX), Z17, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFNMADD231PS.BCST 12(DX), Z18, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPMINSW           Z1, Z2, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z3, Z4, Z0
+	VPACKSSWB         Z1, Z2, Z0
 	VPERMD            Z0, Z14, Z0
 	VPMAXSB           Z13, Z0, Z0
 	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
-	VPMADDWD          Z7, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (DI)
-	VMOVAPS           Z1, Z4
-	VMOVAPS           Z2, Z3
+	VPANDD            Z7, Z0, Z18
+	VPMADDUBSW        Z6, Z18, Z18
+	VPMADDWD          Z5, Z18, Z18
+	VPMOVDB           Z18, X18
+	VMOVUPS           X18, (DI)
+	VMOVAPS           Z16, Z2
+	VMOVAPS           Z17, Z1
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+16, DI
@@ -16366,45 +18413,41 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VPERMW.Z          (SI), Z10, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z2
 	VFNMADD231PS.BCST (DX), Z2, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
 	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          64(SI), Z10, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z2
 	VFNMADD231PS.BCST 4(DX), Z2, Z0
 	VFMADD231PS.BCST  4(BX), Z0, Z2
 	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
 	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
 	VPACKSSWB         Z2, Z1, Z1
 	VPERMD            Z1, Z14, Z1
 	VPMAXSB           Z13, Z1, Z1
 	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
-	VPMADDWD          Z7, Z0, Z0
+	VPANDD            Z7, Z1, Z0
+	VPMADDUBSW        Z6, Z0, Z0
+	VPMADDWD          Z5, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVUPS           X0, (DI)
 
@@ -16434,75 +18477,67 @@ short4:
 	JGT               short4stream
 	CMPQ              R9, $+16
 	JLT               short4loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z1
+	VPERMW.Z          (SI), Z10, K6, Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFNMADD231PS.BCST (DX), Z18, Z17
+	VFMADD231PS.BCST  (BX), Z17, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          (SI), Z9, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z19
+	VFNMADD231PS.BCST 4(DX), Z19, Z17
+	VFMADD231PS.BCST  4(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z0
+	VPERMW.Z          64(SI), Z10, K6, Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VFNMADD231PS.BCST 8(DX), Z18, Z17
+	VFMADD231PS.BCST  8(BX), Z17, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          64(SI), Z9, K6, Z17
+	VMULPS.BCST       12(BX), Z17, Z19
+	VFNMADD231PS.BCST 12(DX), Z19, Z17
+	VFMADD231PS.BCST  12(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z16
 
 short4ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VFNMADD231PS.BCST 16(DX), Z16, Z0
-	VFMADD231PS.BCST  16(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z17
-	VFNMADD231PS.BCST 20(DX), Z17, Z0
-	VFMADD231PS.BCST  20(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z17
-	VFNMADD231PS.BCST 24(DX), Z17, Z0
-	VFMADD231PS.BCST  24(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z18
-	VFNMADD231PS.BCST 28(DX), Z18, Z0
-	VFMADD231PS.BCST  28(BX), Z0, Z18
+	VPERMW.Z          128(SI), Z10, K6, Z17
+	VMULPS.BCST       16(BX), Z17, Z18
+	VFNMADD231PS.BCST 16(DX), Z18, Z17
+	VFMADD231PS.BCST  16(BX), Z17, Z18
 	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMINSW           Z1, Z2, Z0
-	VPCMPEQW          Z10, Z0, K1
+	VPERMW.Z          128(SI), Z9, K6, Z17
+	VMULPS.BCST       20(BX), Z17, Z19
+	VFNMADD231PS.BCST 20(DX), Z19, Z17
+	VFMADD231PS.BCST  20(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPERMW.Z          192(SI), Z10, K6, Z17
+	VMULPS.BCST       24(BX), Z17, Z19
+	VFNMADD231PS.BCST 24(DX), Z19, Z17
+	VFMADD231PS.BCST  24(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z17
+	VMULPS.BCST       28(BX), Z17, Z20
+	VFNMADD231PS.BCST 28(DX), Z20, Z17
+	VFMADD231PS.BCST  28(BX), Z17, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPMINSW           Z16, Z0, Z17
+	VPCMPEQW          Z8, Z17, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z1, Z2, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z18
-	VPMADDUBSW        Z8, Z18, Z18
-	VPMADDWD          Z7, Z18, Z18
-	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
+	VPACKSSWB         Z16, Z0, Z17
+	VPERMD            Z17, Z14, Z17
+	VPMAXSB           Z13, Z17, Z17
+	VPMINSB           Z11, Z17, Z17
+	VPANDD            Z7, Z17, Z20
+	VPMADDUBSW        Z6, Z20, Z20
+	VPMADDWD          Z5, Z20, Z20
+	VPMOVDB           Z20, X20
+	VMOVUPS           X20, (DI)
+	VMOVAPS           Z18, Z0
+	VMOVAPS           Z19, Z16
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+16, DI
@@ -16512,47 +18547,43 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VBROADCASTSS      8(DX), Z2
+	VBROADCASTSS      12(DX), Z1
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFNMADD231PS.BCST 8(DX), Z17, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFNMADD231PS.BCST 12(DX), Z18, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPMINSW           Z17, Z16, Z0
+	VPCMPEQW          Z8, Z0, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
-	VPMADDWD          Z7, Z0, Z0
+	VPACKSSWB         Z17, Z16, Z16
+	VPERMD            Z16, Z14, Z16
+	VPMAXSB           Z13, Z16, Z16
+	VPMINSB           Z11, Z16, Z16
+	VPANDD            Z7, Z16, Z0
+	VPMADDUBSW        Z6, Z0, Z0
+	VPMADDWD          Z5, Z0, Z0
 	VPMOVDB           Z0, X0
 	VMOVUPS           X0, (DI)
 
@@ -16580,16 +18611,14 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z10, K6, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMULPS       Z2, Z0, Z3
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      64(DX), Z1
 	VMOVUPS      64(BX), Z2
 	VMULPS       Z2, Z0, Z4
@@ -16597,34 +18626,32 @@ laneloop:
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	VPACKSSDW    Z4, Z3, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z0
 	VMOVUPS      128(DX), Z1
 	VMOVUPS      128(BX), Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMOVUPS      192(DX), Z1
 	VMOVUPS      192(BX), Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z4, Z4
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
 	VPMINSW      Z4, Z3, Z0
-	VPCMPEQW     Z10, Z0, K1
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          lanerare
 	VPACKSSWB    Z4, Z3, Z3
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z9, Z3, Z0
-	VPMADDUBSW   Z8, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
+	VPANDD       Z7, Z3, Z0
+	VPMADDUBSW   Z6, Z0, Z0
+	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
 
@@ -16642,7 +18669,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -16654,63 +18682,64 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z1, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
 
 lanetailnarrow:
 	VPACKSSDW  Z4, Z3, Z3
-	VPACKSSDW  Z6, Z5, Z5
-	VPMINSW    Z5, Z3, Z0
-	VPCMPEQW   Z10, Z0, K1
+	VPACKSSDW  Z17, Z16, Z16
+	VPMINSW    Z16, Z3, Z0
+	VPCMPEQW   Z8, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        lanetailrare
-	VPACKSSWB  Z5, Z3, Z3
+	VPACKSSWB  Z16, Z3, Z3
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z9, Z3, Z0
+	VPANDD     Z7, Z3, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z5, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R8), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -16728,43 +18757,39 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z4, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
 	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z2
+	VFNMADD231PS Z4, Z2, Z0
+	VFMADD231PS  Z3, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z2
+	VFNMADD231PS Z4, Z2, Z0
+	VFMADD231PS  Z3, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFNMADD231PS Z6, Z3, Z0
-	VFMADD231PS  Z5, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z4, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
 	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z10, Z0, K1
+	VPCMPEQW     Z8, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPACKSSWB    Z2, Z1, Z1
 	VPERMD       Z1, Z14, Z1
 	VPMAXSB      Z13, Z1, Z1
 	VPMINSB      Z11, Z1, Z1
-	VPANDD       Z9, Z1, Z0
-	VPMADDUBSW   Z8, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
+	VPANDD       Z7, Z1, Z0
+	VPMADDUBSW   Z6, Z0, Z0
+	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVNTPS     X0, (DI)
 	ADDQ         $+16, DI
@@ -16775,78 +18800,74 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPMINSW    Z3, Z4, Z0
-	VPCMPEQW   Z10, Z0, K1
+	VPMINSW    Z1, Z2, Z0
+	VPCMPEQW   Z8, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPACKSSWB  Z3, Z4, Z0
+	VPACKSSWB  Z1, Z2, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMADDWD   Z7, Z1, Z1
-	VPMOVDB    Z1, X1
-	VMOVUPS    X1, (DI)
+	VPANDD     Z7, Z0, Z16
+	VPMADDUBSW Z6, Z16, Z16
+	VPMADDWD   Z5, Z16, Z16
+	VPMOVDB    Z16, X16
+	VMOVUPS    X16, (DI)
 	ADDQ       $+16, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, R9
 	JMP        groupwhole
 
 grouprare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z4, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
+	VPXORD      Z16, Z16, Z16
+	VCVTDQ2PS   Z16, Z16
+	VSUBPS      Z16, Z2, Z2
 	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
+	VCVTDQ2PS   Z12, Z17
+	VSUBPS      Z16, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z16, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z16, Z19, Z19
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         groupback
@@ -16856,9 +18877,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -16877,8 +18898,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -16886,9 +18907,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -16907,8 +18928,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -16916,9 +18937,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -16937,8 +18958,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -16946,9 +18967,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -16958,264 +18979,11 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	CMPQ        R8, $+17
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R8, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	CMPQ        R8, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z4, Z18
-	VADDPS      Z3, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-
-grouptailrarenarrow:
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKSSWB  Z17, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
-	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
-	VPMOVDB    Z0, X0
-	LEAQ       3(R8), CX
-	SHRQ       $0x02, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
-	JMP        grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPACKSSDW         Z3, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
-	VPMADDWD          Z7, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVNTPS          X0, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFNMADD231PS.BCST 4(DX), Z2, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFNMADD231PS.BCST 8(DX), Z2, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPMINSW           Z2, Z1, Z0
-	VPCMPEQW          Z10, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z2, Z1, Z1
-	VPERMD            Z1, Z14, Z1
-	VPMAXSB           Z13, Z1, Z1
-	VPMINSB           Z11, Z1, Z1
-	VPANDD            Z9, Z1, Z0
-	VPMADDUBSW        Z8, Z0, Z0
-	VPMADDWD          Z7, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVNTPS          X0, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z2
 	VPXORD      Z16, Z16, Z16
@@ -17229,18 +18997,11 @@ short4rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
+	CMPQ        R8, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z4, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
@@ -17250,8 +19011,325 @@ short4rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	VPMOVZXWD   96(SI), Z0
+	CMPQ        R8, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z16, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	CMPQ        R8, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z2, Z20
+	VMINPS      Z20, Z17, Z20
+	VADDPS      Z16, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+
+grouptailrarenarrow:
+	VPACKSSDW  Z18, Z1, Z1
+	VPACKSSDW  Z20, Z19, Z19
+	VPACKSSWB  Z19, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z5, Z0, Z0
+	VPMOVDB    Z0, X0
+	LEAQ       3(R8), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
+	JMP        grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VMULPS      Z2, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z2, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMULPS      Z2, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z2, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPMINSW     Z16, Z1, Z0
+	VPCMPEQW    Z8, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXSB     Z13, Z1, Z1
+	VPMINSB     Z11, Z1, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
+	VPMOVDB     Z0, X0
+	VMOVNTPS    X0, (DI)
+	ADDQ        $+16, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z16
+	VPXORD      Z17, Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VSUBPS      Z17, Z16, Z16
+	VMAXPS      Z1, Z16, Z1
+	VCVTDQ2PS   Z12, Z18
+	VSUBPS      Z17, Z18, Z18
+	VMINPS      Z1, Z18, Z1
+	VADDPS      Z17, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z16, Z20
+	VMINPS      Z20, Z18, Z20
+	VADDPS      Z17, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKSSWB   Z19, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
+	VPMOVDB     Z0, X0
+	VMOVUPS     X0, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z16
+	VPXORD      Z17, Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VSUBPS      Z17, Z16, Z16
+	VMAXPS      Z1, Z16, Z1
+	VCVTDQ2PS   Z12, Z18
+	VSUBPS      Z17, Z18, Z18
+	VMINPS      Z1, Z18, Z1
+	VADDPS      Z17, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	CMPQ        R8, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z16, Z20
+	VMINPS      Z20, Z18, Z20
+	VADDPS      Z17, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	CMPQ        R8, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z16, Z21
+	VMINPS      Z21, Z18, Z21
+	VADDPS      Z17, Z21, Z21
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+
+longtailrarenarrow:
+	VPACKSSDW  Z19, Z1, Z1
+	VPACKSSDW  Z21, Z20, Z20
+	VPACKSSWB  Z20, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z5, Z0, Z0
+	VPMOVDB    Z0, X0
+	LEAQ       3(R8), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
+	JMP        longtailback
+
+short2stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFNMADD231PS.BCST 4(DX), Z16, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPACKSSDW         Z16, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z14, Z1
+	VPMAXSB           Z13, Z1, Z1
+	VPMINSB           Z11, Z1, Z1
+	VPANDD            Z7, Z1, Z0
+	VPMADDUBSW        Z6, Z0, Z0
+	VPMADDWD          Z5, Z0, Z0
+	VPMOVDB           Z0, X0
+	VMOVNTPS          X0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+16, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z16, Z16, Z16
+	VCVTDQ2PS   Z16, Z16
+	VSUBPS      Z16, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z17
+	VSUBPS      Z16, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z16, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPERMW.Z    64(SI), Z9, K6, Z0
 	VDIVPS      Z3, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
 	VMAXPS      Z19, Z2, Z19
@@ -17263,16 +19341,120 @@ short4rare:
 	VPACKSSDW   Z19, Z18, Z18
 	VPACKSSWB   Z18, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
+	VPMOVDB     Z0, X0
+	VMOVUPS     X0, (DI)
+	JMP         short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VBROADCASTSS      8(DX), Z2
+	VBROADCASTSS      12(DX), Z1
+	VPERMW.Z          (SI), Z10, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VCVTPS2DQ         Z16, Z16
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPERMW.Z          64(SI), Z10, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFNMADD231PS.BCST 8(DX), Z17, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFNMADD231PS.BCST 12(DX), Z18, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPMINSW           Z17, Z16, Z0
+	VPCMPEQW          Z8, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z17, Z16, Z16
+	VPERMD            Z16, Z14, Z16
+	VPMAXSB           Z13, Z16, Z16
+	VPMINSB           Z11, Z16, Z16
+	VPANDD            Z7, Z16, Z0
+	VPMADDUBSW        Z6, Z0, Z0
+	VPMADDWD          Z5, Z0, Z0
+	VPMOVDB           Z0, X0
+	VMOVNTPS          X0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VCVTDQ2PS   Z15, Z17
+	VPXORD      Z18, Z18, Z18
+	VCVTDQ2PS   Z18, Z18
+	VSUBPS      Z18, Z17, Z17
+	VMAXPS      Z16, Z17, Z16
+	VCVTDQ2PS   Z12, Z19
+	VSUBPS      Z18, Z19, Z19
+	VMINPS      Z16, Z19, Z16
+	VADDPS      Z18, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z17, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPACKSSDW   Z20, Z16, Z16
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z2, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z17, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z1, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z17, Z21
+	VMINPS      Z21, Z19, Z21
+	VADDPS      Z18, Z21, Z21
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPACKSSWB   Z20, Z16, Z16
+	VPERMD      Z16, Z14, Z16
+	VPANDD      Z7, Z16, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         short4back
 
 lanerare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VMOVUPS     (DX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -17288,51 +19470,49 @@ lanerare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     64(DX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMOVUPS     64(DX), Z16
+	VDIVPS      Z16, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     128(DX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VMOVUPS     128(DX), Z16
+	VDIVPS      Z16, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     192(DX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMOVUPS     192(DX), Z17
+	VDIVPS      Z17, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -17353,41 +19533,11 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R8, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	CMPQ        R8, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z16
+	VMOVUPS.Z   64(DX), K7, Z16
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -17396,32 +19546,64 @@ lanetailrare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z16, Z16
 	VMOVAPS.Z   Z16, K1, Z16
+	CMPQ        R8, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K7, Z17
+	VDIVPS      Z17, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R8, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z18
+	VDIVPS      Z18, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z4, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
 
 lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z16, Z6, Z6
-	VPACKSSWB  Z6, Z1, Z1
+	VPACKSSDW  Z16, Z1, Z1
+	VPACKSSDW  Z18, Z17, Z17
+	VPACKSSWB  Z17, Z1, Z1
 	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z5, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R8), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeZeroPointPacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x3030303, Z8 0x4010401, Z7 0x100001
-	// per group: Z6 scale, Z5 recip, Z4 zeroPoint, Z3 Narrow16
-	// vector registers in use at once: 26
+	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 table, Z9 table, K6 Uppers, Z8 0x80008000, Z14 table, Z7 0x3030303, Z6 0x4010401, Z5 0x100001
+	// per group: Z4 scale, Z3 recip, Z2 zeroPoint, Z1 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 28
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -17429,17 +19611,21 @@ TEXT ·QuantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         zeroPoint+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z0
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z14
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z13
 	VBROADCASTSS most+44(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
-	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	VBROADCASTSS constantsAVX512<>+84(SB), Z9
-	VBROADCASTSS constantsAVX512<>+88(SB), Z8
-	VBROADCASTSS constantsAVX512<>+92(SB), Z7
+	VMOVUPS      constantsAVX512<>+0(SB), Z10
+	VMOVUPS      constantsAVX512<>+64(SB), Z9
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z8
+	VBROADCASTSS constantsAVX512<>+224(SB), Z7
+	VBROADCASTSS constantsAVX512<>+228(SB), Z6
+	VBROADCASTSS constantsAVX512<>+232(SB), Z5
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -17448,6 +19634,12 @@ TEXT ·QuantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short2
 	CMPQ         R11, $+16
 	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -17459,10 +19651,10 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VPACKSSDW    Z4, Z4, Z3
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	VPACKSSDW    Z2, Z2, Z1
 	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
@@ -17476,79 +19668,71 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z1
+	VPERMW.Z     (SI), Z10, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFNMADD231PS Z4, Z18, Z17
+	VFMADD231PS  Z3, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     (SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z19
+	VFNMADD231PS Z4, Z19, Z17
+	VFMADD231PS  Z3, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFNMADD231PS Z4, Z18, Z17
+	VFMADD231PS  Z3, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     64(SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z19
+	VFNMADD231PS Z4, Z19, Z17
+	VFMADD231PS  Z3, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z16
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z18
-	VFNMADD231PS Z6, Z18, Z0
-	VFMADD231PS  Z5, Z0, Z18
+	VPERMW.Z     128(SI), Z10, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFNMADD231PS Z4, Z18, Z17
+	VFMADD231PS  Z3, Z17, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPADDSW      Z3, Z2, Z0
-	VPADDSW      Z3, Z1, Z18
-	VPMINSW      Z1, Z2, Z19
-	VPCMPEQW     Z10, Z19, K1
+	VPERMW.Z     128(SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z19
+	VFNMADD231PS Z4, Z19, Z17
+	VFMADD231PS  Z3, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPERMW.Z     192(SI), Z10, K6, Z17
+	VMULPS       Z3, Z17, Z19
+	VFNMADD231PS Z4, Z19, Z17
+	VFMADD231PS  Z3, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPERMW.Z     192(SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z20
+	VFNMADD231PS Z4, Z20, Z17
+	VFMADD231PS  Z3, Z17, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z19, Z19
+	VPADDSW      Z1, Z0, Z17
+	VPADDSW      Z1, Z16, Z20
+	VPMINSW      Z16, Z0, Z21
+	VPCMPEQW     Z8, Z21, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPACKSSWB    Z18, Z0, Z0
-	VPERMD       Z0, Z14, Z0
-	VPMAXSB      Z13, Z0, Z0
-	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z18
-	VPMADDUBSW   Z8, Z18, Z18
-	VPMADDWD     Z7, Z18, Z18
-	VPMOVDB      Z18, X18
-	VMOVUPS      X18, (DI)
-	VMOVAPS      Z16, Z2
-	VMOVAPS      Z17, Z1
+	VPACKSSWB    Z20, Z17, Z17
+	VPERMD       Z17, Z14, Z17
+	VPMAXSB      Z13, Z17, Z17
+	VPMINSB      Z11, Z17, Z17
+	VPANDD       Z7, Z17, Z20
+	VPMADDUBSW   Z6, Z20, Z20
+	VPMADDWD     Z5, Z20, Z20
+	VPMOVDB      Z20, X20
+	VMOVUPS      X20, (DI)
+	VMOVAPS      Z18, Z0
+	VMOVAPS      Z19, Z16
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
@@ -17562,51 +19746,47 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z18
+	VPERMW.Z          128(SI), Z10, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z17
+	VFMADD231PS.BCST  4(BX), Z17, Z18
 	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VBROADCASTSS      (R8), Z0
-	VPACKSSDW         Z0, Z0, Z0
-	VPADDSW           Z0, Z2, Z18
-	VPADDSW           Z0, Z1, Z0
-	VPMINSW           Z1, Z2, Z19
-	VPCMPEQW          Z10, Z19, K1
+	VPERMW.Z          128(SI), Z9, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z19
+	VFNMADD231PS.BCST 4(DX), Z19, Z17
+	VFMADD231PS.BCST  4(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPERMW.Z          192(SI), Z10, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z19
+	VFNMADD231PS.BCST 4(DX), Z19, Z17
+	VFMADD231PS.BCST  4(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z17
+	VFMADD231PS.BCST  4(BX), Z17, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VBROADCASTSS      (R8), Z17
+	VPACKSSDW         Z17, Z17, Z17
+	VPADDSW           Z17, Z0, Z20
+	VPADDSW           Z17, Z16, Z17
+	VPMINSW           Z16, Z0, Z21
+	VPCMPEQW          Z8, Z21, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VPACKSSWB         Z0, Z18, Z18
-	VPERMD            Z18, Z14, Z18
-	VPMAXSB           Z13, Z18, Z18
-	VPMINSB           Z11, Z18, Z18
-	VPANDD            Z9, Z18, Z0
-	VPMADDUBSW        Z8, Z0, Z0
-	VPMADDWD          Z7, Z0, Z0
-	VPMOVDB           Z0, X0
-	VMOVUPS           X0, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
+	VPACKSSWB         Z17, Z20, Z20
+	VPERMD            Z20, Z14, Z20
+	VPMAXSB           Z13, Z20, Z20
+	VPMINSB           Z11, Z20, Z20
+	VPANDD            Z7, Z20, Z17
+	VPMADDUBSW        Z6, Z17, Z17
+	VPMADDWD          Z5, Z17, Z17
+	VPMOVDB           Z17, X17
+	VMOVUPS           X17, (DI)
+	VMOVAPS           Z18, Z0
+	VMOVAPS           Z19, Z16
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
@@ -17620,55 +19800,51 @@ groupturn:
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VPACKSSDW    Z4, Z4, Z3
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	VPACKSSDW    Z2, Z2, Z1
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z3, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z5, Z2, Z16
-	VFNMADD231PS Z6, Z16, Z2
-	VFMADD231PS  Z5, Z2, Z16
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z4, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z5, Z2, Z17
-	VFNMADD231PS Z6, Z17, Z2
-	VFMADD231PS  Z5, Z2, Z17
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFNMADD231PS Z4, Z17, Z0
+	VFMADD231PS  Z3, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z3, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
+	VPADDSW      Z1, Z16, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFNMADD231PS Z4, Z18, Z17
+	VFMADD231PS  Z3, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     64(SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z19
+	VFNMADD231PS Z4, Z19, Z17
+	VFMADD231PS  Z3, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPADDSW      Z1, Z18, Z17
+	VPMINSW      Z18, Z16, Z16
+	VPCMPEQW     Z8, Z16, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
+	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMADDWD     Z7, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
+	VPANDD       Z7, Z0, Z16
+	VPMADDUBSW   Z6, Z16, Z16
+	VPMADDWD     Z5, Z16, Z16
+	VPMOVDB      Z16, X16
+	VMOVUPS      X16, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -17685,9 +19861,9 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R8), Z2
 
 groupmeet:
 	MOVQ R10, R12
@@ -17696,63 +19872,59 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Z4, Z0
-	VPMOVZXWD    (SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z6, Z1, Z2
-	VFNMADD231PS Z5, Z2, Z1
-	VFMADD231PS  Z6, Z1, Z2
-	VCVTPS2DQ    Z2, Z2
+	VMOVAPS      Z2, Z0
+	VPERMW.Z     (SI), Z10, K6, Z1
+	VMULPS       Z4, Z1, Z16
+	VFNMADD231PS Z3, Z16, Z1
+	VFMADD231PS  Z4, Z1, Z16
+	VCVTPS2DQ    Z16, Z16
 	SUBQ         $+16, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Z4, Z1
-	VPMOVZXWD    32(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z6, Z3, Z16
-	VFNMADD231PS Z5, Z16, Z3
-	VFMADD231PS  Z6, Z3, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
+	VMOVAPS      Z2, Z1
+	VPERMW.Z     (SI), Z9, K6, Z17
+	VMULPS       Z4, Z17, Z18
+	VFNMADD231PS Z3, Z18, Z17
+	VFMADD231PS  Z4, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z16, Z16
 	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z2, Z0
+	VPADDSW      Z0, Z16, Z0
 	SUBQ         $+16, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Z4, Z1
-	VPMOVZXWD    64(SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z6, Z3, Z16
-	VFNMADD231PS Z5, Z16, Z3
-	VFMADD231PS  Z6, Z3, Z16
-	VCVTPS2DQ    Z16, Z16
+	VMOVAPS      Z2, Z1
+	VPERMW.Z     64(SI), Z10, K6, Z17
+	VMULPS       Z4, Z17, Z18
+	VFNMADD231PS Z3, Z18, Z17
+	VFMADD231PS  Z4, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
 	SUBQ         $+16, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Z4, Z3
-	VPMOVZXWD    96(SI), Z17
-	VPSLLD       $0x10, Z17, Z17
-	VMULPS       Z6, Z17, Z18
-	VFNMADD231PS Z5, Z18, Z17
-	VFMADD231PS  Z6, Z17, Z18
-	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPADDSW      Z1, Z16, Z1
-	VPMINSW      Z16, Z2, Z2
-	VPCMPEQW     Z10, Z2, K1
+	VMOVAPS      Z2, Z17
+	VPERMW.Z     64(SI), Z9, K6, Z19
+	VMULPS       Z4, Z19, Z20
+	VFNMADD231PS Z3, Z20, Z19
+	VFMADD231PS  Z4, Z19, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z18, Z18
+	VPACKSSDW    Z17, Z1, Z1
+	VPADDSW      Z1, Z18, Z1
+	VPMINSW      Z18, Z16, Z16
+	VPCMPEQW     Z8, Z16, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
 	VPACKSSWB    Z1, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMADDWD     Z7, Z1, Z1
+	VPANDD       Z7, Z0, Z1
+	VPMADDUBSW   Z6, Z1, Z1
+	VPMADDWD     Z5, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
 	ADDQ         $+16, DI
@@ -17790,75 +19962,77 @@ grouppieces:
 	MOVQ R10, R9
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R8), Z4
-	VPACKSSDW    Z4, Z4, Z3
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
+	VBROADCASTSS (R8), Z2
+	VPACKSSDW    Z2, Z2, Z1
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z4, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
+	VMULPS       Z3, Z0, Z17
+	VFNMADD231PS Z4, Z17, Z0
+	VFMADD231PS  Z3, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFNMADD231PS Z6, Z16, Z0
-	VFMADD231PS  Z5, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
+	VMULPS       Z3, Z0, Z18
+	VFNMADD231PS Z4, Z18, Z0
+	VFMADD231PS  Z3, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFNMADD231PS Z6, Z17, Z0
-	VFMADD231PS  Z5, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
+	VMULPS       Z3, Z0, Z19
+	VFNMADD231PS Z4, Z19, Z0
+	VFMADD231PS  Z3, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
 
 grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z3, Z1, Z0
 	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z3, Z16, Z2
-	VPMINSW    Z16, Z1, Z1
-	VPCMPEQW   Z10, Z1, K1
+	VPADDSW    Z1, Z16, Z0
+	VPACKSSDW  Z19, Z18, Z18
+	VPADDSW    Z1, Z18, Z17
+	VPMINSW    Z18, Z16, Z16
+	VPCMPEQW   Z8, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        grouptailrare
-	VPACKSSWB  Z2, Z0, Z0
+	VPACKSSWB  Z17, Z0, Z0
 	VPERMD     Z0, Z14, Z0
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z1
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z8, Z1, Z1
-	VPMADDWD   Z7, Z1, Z1
-	VPMOVDB    Z1, X1
+	VPANDD     Z7, Z0, Z16
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z16, K7, Z16
+	VPMADDUBSW Z6, Z16, Z16
+	VPMADDWD   Z5, Z16, Z16
+	VPMOVDB    Z16, X16
 	LEAQ       3(R9), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X16, K7, (DI)
 
 grouptailback:
 	MOVQ  R9, AX
@@ -17890,6 +20064,215 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Z18
+	VBROADCASTSS constantsAVX512<>+196(SB), Z19
+	VPSUBD       Z19, Z18, Z4
+	VBROADCASTSS (DX), Z3
+	VBROADCASTSS constantsAVX512<>+200(SB), Z18
+	VFNMADD231PS Z3, Z4, Z18
+	VBROADCASTSS constantsAVX512<>+204(SB), Z19
+	VFMADD231PS  Z19, Z18, Z18
+	VMULPS       Z4, Z18, Z2
+	VBROADCASTSS (R8), Z1
+	VPACKSSDW    Z1, Z1, Z0
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z10, K6, Z18
+	VMULPS       Z2, Z18, Z19
+	VFMADD231PS  Z4, Z18, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPERMW.Z     (SI), Z9, K6, Z18
+	VMULPS       Z2, Z18, Z20
+	VFMADD231PS  Z4, Z18, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z19, Z16
+	VPERMW.Z     64(SI), Z10, K6, Z18
+	VMULPS       Z2, Z18, Z19
+	VFMADD231PS  Z4, Z18, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPERMW.Z     64(SI), Z9, K6, Z18
+	VMULPS       Z2, Z18, Z20
+	VFMADD231PS  Z4, Z18, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z19, Z17
+
+longahead:
+	VPERMW.Z    128(SI), Z10, K6, Z18
+	VMULPS      Z2, Z18, Z19
+	VFMADD231PS Z4, Z18, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPERMW.Z    128(SI), Z9, K6, Z18
+	VMULPS      Z2, Z18, Z20
+	VFMADD231PS Z4, Z18, Z20
+	VCVTPS2DQ   Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPERMW.Z    192(SI), Z10, K6, Z18
+	VMULPS      Z2, Z18, Z20
+	VFMADD231PS Z4, Z18, Z20
+	VCVTPS2DQ   Z20, Z20
+	VPERMW.Z    192(SI), Z9, K6, Z18
+	VMULPS      Z2, Z18, Z21
+	VFMADD231PS Z4, Z18, Z21
+	VCVTPS2DQ   Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPADDSW     Z0, Z16, Z18
+	VPADDSW     Z0, Z17, Z21
+	VPMINSW     Z17, Z16, Z22
+	VPCMPEQW    Z8, Z22, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z21, Z18, Z18
+	VPERMD      Z18, Z14, Z18
+	VPMAXSB     Z13, Z18, Z18
+	VPMINSB     Z11, Z18, Z18
+	VPANDD      Z7, Z18, Z21
+	VPMADDUBSW  Z6, Z21, Z21
+	VPMADDWD    Z5, Z21, Z21
+	VPMOVDB     Z21, X21
+	VMOVUPS     X21, (DI)
+	VMOVAPS     Z19, Z16
+	VMOVAPS     Z20, Z17
+	ADDQ        $+16, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z10, K6, Z16
+	VMULPS      Z2, Z16, Z17
+	VFMADD231PS Z4, Z16, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPERMW.Z    (SI), Z9, K6, Z16
+	VMULPS      Z2, Z16, Z18
+	VFMADD231PS Z4, Z16, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPADDSW     Z0, Z17, Z16
+	VPERMW.Z    64(SI), Z10, K6, Z18
+	VMULPS      Z2, Z18, Z19
+	VFMADD231PS Z4, Z18, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPERMW.Z    64(SI), Z9, K6, Z18
+	VMULPS      Z2, Z18, Z20
+	VFMADD231PS Z4, Z18, Z20
+	VCVTPS2DQ   Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPADDSW     Z0, Z19, Z18
+	VPMINSW     Z19, Z17, Z17
+	VPCMPEQW    Z8, Z17, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z18, Z16, Z16
+	VPERMD      Z16, Z14, Z16
+	VPMAXSB     Z13, Z16, Z16
+	VPMINSB     Z11, Z16, Z16
+	VPANDD      Z7, Z16, Z17
+	VPMADDUBSW  Z6, Z17, Z17
+	VPMADDWD    Z5, Z17, Z17
+	VPMOVDB     Z17, X17
+	VMOVUPS     X17, (DI)
+
+longback:
+	ADDQ $+16, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y16
+	VPMOVZXWD   Y16, Z16
+	VPSLLD      $0x10, Z16, Z16
+	VMULPS      Z2, Z16, Z17
+	VFMADD231PS Z4, Z16, Z17
+	VCVTPS2DQ   Z17, Z17
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y16
+	VPMOVZXWD   Y16, Z16
+	VPSLLD      $0x10, Z16, Z16
+	VMULPS      Z2, Z16, Z18
+	VFMADD231PS Z4, Z16, Z18
+	VCVTPS2DQ   Z18, Z18
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y16
+	VPMOVZXWD   Y16, Z16
+	VPSLLD      $0x10, Z16, Z16
+	VMULPS      Z2, Z16, Z19
+	VFMADD231PS Z4, Z16, Z19
+	VCVTPS2DQ   Z19, Z19
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y16
+	VPMOVZXWD   Y16, Z16
+	VPSLLD      $0x10, Z16, Z16
+	VMULPS      Z2, Z16, Z20
+	VFMADD231PS Z4, Z16, Z20
+	VCVTPS2DQ   Z20, Z20
+
+longtailnarrow:
+	VPACKSSDW  Z18, Z17, Z17
+	VPADDSW    Z0, Z17, Z16
+	VPACKSSDW  Z20, Z19, Z19
+	VPADDSW    Z0, Z19, Z18
+	VPMINSW    Z19, Z17, Z17
+	VPCMPEQW   Z8, Z17, K1
+	KORTESTQ   K1, K1
+	JNE        longtailrare
+	VPACKSSWB  Z18, Z16, Z16
+	VPERMD     Z16, Z14, Z16
+	VPMAXSB    Z13, Z16, Z16
+	VPMINSB    Z11, Z16, Z16
+	VPANDD     Z7, Z16, Z17
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z17, K7, Z17
+	VPMADDUBSW Z6, Z17, Z17
+	VPMADDWD   Z5, Z17, Z17
+	VPMOVDB    Z17, X17
+	LEAQ       3(R9), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X17, K7, (DI)
+
+longtailback:
+	MOVQ R9, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ              R10, $+2
 	JLT               short2end
@@ -17898,81 +20281,73 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPMOVZXWD         (SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFNMADD231PS.BCST (DX), Z18, Z17
-	VFMADD231PS.BCST  (BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPMOVZXWD         32(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       (BX), Z17, Z19
-	VFNMADD231PS.BCST (DX), Z19, Z17
-	VFMADD231PS.BCST  (BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z0
-	VPMOVZXWD         64(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPMOVZXWD         96(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z16
+	VPERMW.Z          (SI), Z10, K6, Z19
+	VMULPS.BCST       (BX), Z19, Z20
+	VFNMADD231PS.BCST (DX), Z20, Z19
+	VFMADD231PS.BCST  (BX), Z19, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPERMW.Z          (SI), Z9, K6, Z19
+	VMULPS.BCST       (BX), Z19, Z21
+	VFNMADD231PS.BCST (DX), Z21, Z19
+	VFMADD231PS.BCST  (BX), Z19, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPACKSSDW         Z21, Z20, Z17
+	VPERMW.Z          64(SI), Z10, K6, Z19
+	VMULPS.BCST       4(BX), Z19, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z19
+	VFMADD231PS.BCST  4(BX), Z19, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPERMW.Z          64(SI), Z9, K6, Z19
+	VMULPS.BCST       4(BX), Z19, Z21
+	VFNMADD231PS.BCST 4(DX), Z21, Z19
+	VFMADD231PS.BCST  4(BX), Z19, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPACKSSDW         Z21, Z20, Z18
 
 short2ahead:
-	VPMOVZXWD         128(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFNMADD231PS.BCST 8(DX), Z18, Z17
-	VFMADD231PS.BCST  8(BX), Z17, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPMOVZXWD         160(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       8(BX), Z17, Z19
-	VFNMADD231PS.BCST 8(DX), Z19, Z17
-	VFMADD231PS.BCST  8(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPMOVZXWD         192(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       12(BX), Z17, Z19
-	VFNMADD231PS.BCST 12(DX), Z19, Z17
-	VFMADD231PS.BCST  12(BX), Z17, Z19
-	VCVTPS2DQ         Z19, Z19
-	VPMOVZXWD         224(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       12(BX), Z17, Z20
-	VFNMADD231PS.BCST 12(DX), Z20, Z17
-	VFMADD231PS.BCST  12(BX), Z17, Z20
+	VPERMW.Z          128(SI), Z10, K6, Z19
+	VMULPS.BCST       8(BX), Z19, Z20
+	VFNMADD231PS.BCST 8(DX), Z20, Z19
+	VFMADD231PS.BCST  8(BX), Z19, Z20
 	VCVTPS2DQ         Z20, Z20
-	VPACKSSDW         Z20, Z19, Z19
-	VBROADCASTSS      (R8), Z17
-	VPACKSSDW         Z17, Z17, Z17
-	VPADDSW           Z17, Z0, Z17
-	VBROADCASTSS      4(R8), Z20
-	VPACKSSDW         Z20, Z20, Z20
-	VPADDSW           Z20, Z16, Z20
-	VPMINSW           Z16, Z0, Z21
-	VPCMPEQW          Z10, Z21, K1
+	VPERMW.Z          128(SI), Z9, K6, Z19
+	VMULPS.BCST       8(BX), Z19, Z21
+	VFNMADD231PS.BCST 8(DX), Z21, Z19
+	VFMADD231PS.BCST  8(BX), Z19, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPERMW.Z          192(SI), Z10, K6, Z19
+	VMULPS.BCST       12(BX), Z19, Z21
+	VFNMADD231PS.BCST 12(DX), Z21, Z19
+	VFMADD231PS.BCST  12(BX), Z19, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPERMW.Z          192(SI), Z9, K6, Z19
+	VMULPS.BCST       12(BX), Z19, Z22
+	VFNMADD231PS.BCST 12(DX), Z22, Z19
+	VFMADD231PS.BCST  12(BX), Z19, Z22
+	VCVTPS2DQ         Z22, Z22
+	VPACKSSDW         Z22, Z21, Z21
+	VBROADCASTSS      (R8), Z19
+	VPACKSSDW         Z19, Z19, Z19
+	VPADDSW           Z19, Z17, Z19
+	VBROADCASTSS      4(R8), Z22
+	VPACKSSDW         Z22, Z22, Z22
+	VPADDSW           Z22, Z18, Z22
+	VPMINSW           Z18, Z17, Z23
+	VPCMPEQW          Z8, Z23, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z20, Z17, Z17
-	VPERMD            Z17, Z14, Z17
-	VPMAXSB           Z13, Z17, Z17
-	VPMINSB           Z11, Z17, Z17
-	VPANDD            Z9, Z17, Z20
-	VPMADDUBSW        Z8, Z20, Z20
-	VPMADDWD          Z7, Z20, Z20
-	VPMOVDB           Z20, X20
-	VMOVUPS           X20, (DI)
-	VMOVAPS           Z18, Z0
-	VMOVAPS           Z19, Z16
+	VPACKSSWB         Z22, Z19, Z19
+	VPERMD            Z19, Z14, Z19
+	VPMAXSB           Z13, Z19, Z19
+	VPMINSB           Z11, Z19, Z19
+	VPANDD            Z7, Z19, Z22
+	VPMADDUBSW        Z6, Z22, Z22
+	VPMADDWD          Z5, Z22, Z22
+	VPMOVDB           Z22, X22
+	VMOVUPS           X22, (DI)
+	VMOVAPS           Z20, Z17
+	VMOVAPS           Z21, Z18
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
@@ -17983,53 +20358,49 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      (R8), Z4
-	VPACKSSDW         Z4, Z4, Z3
-	VBROADCASTSS      4(R8), Z2
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VBROADCASTSS      (R8), Z2
 	VPACKSSDW         Z2, Z2, Z1
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z3, Z16, Z0
-	VPMOVZXWD         64(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z18
+	VBROADCASTSS      4(R8), Z0
+	VPACKSSDW         Z0, Z0, Z16
+	VPERMW.Z          (SI), Z10, K6, Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFNMADD231PS.BCST (DX), Z18, Z17
+	VFMADD231PS.BCST  (BX), Z17, Z18
 	VCVTPS2DQ         Z18, Z18
-	VPMOVZXWD         96(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
+	VPERMW.Z          (SI), Z9, K6, Z17
+	VMULPS.BCST       (BX), Z17, Z19
+	VFNMADD231PS.BCST (DX), Z19, Z17
+	VFMADD231PS.BCST  (BX), Z17, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
 	VPADDSW           Z1, Z18, Z17
-	VPMINSW           Z18, Z16, Z16
-	VPCMPEQW          Z10, Z16, K1
+	VPERMW.Z          64(SI), Z10, K6, Z19
+	VMULPS.BCST       4(BX), Z19, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z19
+	VFMADD231PS.BCST  4(BX), Z19, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPERMW.Z          64(SI), Z9, K6, Z19
+	VMULPS.BCST       4(BX), Z19, Z21
+	VFNMADD231PS.BCST 4(DX), Z21, Z19
+	VFMADD231PS.BCST  4(BX), Z19, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPADDSW           Z16, Z20, Z19
+	VPMINSW           Z20, Z18, Z18
+	VPCMPEQW          Z8, Z18, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z17, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
-	VPMADDWD          Z7, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVUPS           X16, (DI)
+	VPACKSSWB         Z19, Z17, Z17
+	VPERMD            Z17, Z14, Z17
+	VPMAXSB           Z13, Z17, Z17
+	VPMINSB           Z11, Z17, Z17
+	VPANDD            Z7, Z17, Z18
+	VPMADDUBSW        Z6, Z18, Z18
+	VPMADDWD          Z5, Z18, Z18
+	VPMOVDB           Z18, X18
+	VMOVUPS           X18, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -18058,83 +20429,75 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VPMOVZXWD         (SI), Z21
-	VPSLLD            $0x10, Z21, Z21
-	VMULPS.BCST       (BX), Z21, Z22
-	VFNMADD231PS.BCST (DX), Z22, Z21
-	VFMADD231PS.BCST  (BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPMOVZXWD         32(SI), Z21
-	VPSLLD            $0x10, Z21, Z21
-	VMULPS.BCST       4(BX), Z21, Z23
-	VFNMADD231PS.BCST 4(DX), Z23, Z21
-	VFMADD231PS.BCST  4(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z19
-	VPMOVZXWD         64(SI), Z21
-	VPSLLD            $0x10, Z21, Z21
-	VMULPS.BCST       8(BX), Z21, Z22
-	VFNMADD231PS.BCST 8(DX), Z22, Z21
-	VFMADD231PS.BCST  8(BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPMOVZXWD         96(SI), Z21
-	VPSLLD            $0x10, Z21, Z21
-	VMULPS.BCST       12(BX), Z21, Z23
-	VFNMADD231PS.BCST 12(DX), Z23, Z21
-	VFMADD231PS.BCST  12(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z20
+	VPERMW.Z          (SI), Z10, K6, Z23
+	VMULPS.BCST       (BX), Z23, Z24
+	VFNMADD231PS.BCST (DX), Z24, Z23
+	VFMADD231PS.BCST  (BX), Z23, Z24
+	VCVTPS2DQ         Z24, Z24
+	VPERMW.Z          (SI), Z9, K6, Z23
+	VMULPS.BCST       4(BX), Z23, Z25
+	VFNMADD231PS.BCST 4(DX), Z25, Z23
+	VFMADD231PS.BCST  4(BX), Z23, Z25
+	VCVTPS2DQ         Z25, Z25
+	VPACKSSDW         Z25, Z24, Z21
+	VPERMW.Z          64(SI), Z10, K6, Z23
+	VMULPS.BCST       8(BX), Z23, Z24
+	VFNMADD231PS.BCST 8(DX), Z24, Z23
+	VFMADD231PS.BCST  8(BX), Z23, Z24
+	VCVTPS2DQ         Z24, Z24
+	VPERMW.Z          64(SI), Z9, K6, Z23
+	VMULPS.BCST       12(BX), Z23, Z25
+	VFNMADD231PS.BCST 12(DX), Z25, Z23
+	VFMADD231PS.BCST  12(BX), Z23, Z25
+	VCVTPS2DQ         Z25, Z25
+	VPACKSSDW         Z25, Z24, Z22
 
 short4ahead:
-	VPMOVZXWD         128(SI), Z21
-	VPSLLD            $0x10, Z21, Z21
-	VMULPS.BCST       16(BX), Z21, Z22
-	VFNMADD231PS.BCST 16(DX), Z22, Z21
-	VFMADD231PS.BCST  16(BX), Z21, Z22
-	VCVTPS2DQ         Z22, Z22
-	VPMOVZXWD         160(SI), Z21
-	VPSLLD            $0x10, Z21, Z21
-	VMULPS.BCST       20(BX), Z21, Z23
-	VFNMADD231PS.BCST 20(DX), Z23, Z21
-	VFMADD231PS.BCST  20(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPMOVZXWD         192(SI), Z21
-	VPSLLD            $0x10, Z21, Z21
-	VMULPS.BCST       24(BX), Z21, Z23
-	VFNMADD231PS.BCST 24(DX), Z23, Z21
-	VFMADD231PS.BCST  24(BX), Z21, Z23
-	VCVTPS2DQ         Z23, Z23
-	VPMOVZXWD         224(SI), Z21
-	VPSLLD            $0x10, Z21, Z21
-	VMULPS.BCST       28(BX), Z21, Z24
-	VFNMADD231PS.BCST 28(DX), Z24, Z21
-	VFMADD231PS.BCST  28(BX), Z21, Z24
+	VPERMW.Z          128(SI), Z10, K6, Z23
+	VMULPS.BCST       16(BX), Z23, Z24
+	VFNMADD231PS.BCST 16(DX), Z24, Z23
+	VFMADD231PS.BCST  16(BX), Z23, Z24
 	VCVTPS2DQ         Z24, Z24
-	VPACKSSDW         Z24, Z23, Z23
-	VBROADCASTSS      (R8), Z21
-	VBROADCASTSS      4(R8), Z24
-	VPACKSSDW         Z24, Z21, Z21
-	VPADDSW           Z21, Z19, Z21
-	VBROADCASTSS      8(R8), Z24
-	VBROADCASTSS      12(R8), Z25
+	VPERMW.Z          128(SI), Z9, K6, Z23
+	VMULPS.BCST       20(BX), Z23, Z25
+	VFNMADD231PS.BCST 20(DX), Z25, Z23
+	VFMADD231PS.BCST  20(BX), Z23, Z25
+	VCVTPS2DQ         Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
-	VPADDSW           Z24, Z20, Z24
-	VPMINSW           Z20, Z19, Z25
-	VPCMPEQW          Z10, Z25, K1
+	VPERMW.Z          192(SI), Z10, K6, Z23
+	VMULPS.BCST       24(BX), Z23, Z25
+	VFNMADD231PS.BCST 24(DX), Z25, Z23
+	VFMADD231PS.BCST  24(BX), Z23, Z25
+	VCVTPS2DQ         Z25, Z25
+	VPERMW.Z          192(SI), Z9, K6, Z23
+	VMULPS.BCST       28(BX), Z23, Z26
+	VFNMADD231PS.BCST 28(DX), Z26, Z23
+	VFMADD231PS.BCST  28(BX), Z23, Z26
+	VCVTPS2DQ         Z26, Z26
+	VPACKSSDW         Z26, Z25, Z25
+	VBROADCASTSS      (R8), Z23
+	VBROADCASTSS      4(R8), Z26
+	VPACKSSDW         Z26, Z23, Z23
+	VPADDSW           Z23, Z21, Z23
+	VBROADCASTSS      8(R8), Z26
+	VBROADCASTSS      12(R8), Z27
+	VPACKSSDW         Z27, Z26, Z26
+	VPADDSW           Z26, Z22, Z26
+	VPMINSW           Z22, Z21, Z27
+	VPCMPEQW          Z8, Z27, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z24, Z21, Z21
-	VPERMD            Z21, Z14, Z21
-	VPMAXSB           Z13, Z21, Z21
-	VPMINSB           Z11, Z21, Z21
-	VPANDD            Z9, Z21, Z24
-	VPMADDUBSW        Z8, Z24, Z24
-	VPMADDWD          Z7, Z24, Z24
-	VPMOVDB           Z24, X24
-	VMOVUPS           X24, (DI)
-	VMOVAPS           Z22, Z19
-	VMOVAPS           Z23, Z20
+	VPACKSSWB         Z26, Z23, Z23
+	VPERMD            Z23, Z14, Z23
+	VPMAXSB           Z13, Z23, Z23
+	VPMINSB           Z11, Z23, Z23
+	VPANDD            Z7, Z23, Z26
+	VPMADDUBSW        Z6, Z26, Z26
+	VPMADDWD          Z5, Z26, Z26
+	VPMOVDB           Z26, X26
+	VMOVUPS           X26, (DI)
+	VMOVAPS           Z24, Z21
+	VMOVAPS           Z25, Z22
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
@@ -18145,57 +20508,53 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VBROADCASTSS      (R8), Z2
-	VBROADCASTSS      4(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VBROADCASTSS      8(R8), Z16
-	VBROADCASTSS      12(R8), Z17
-	VPACKSSDW         Z17, Z16, Z18
-	VPMOVZXWD         (SI), Z19
-	VPSLLD            $0x10, Z19, Z19
-	VMULPS.BCST       (BX), Z19, Z20
-	VFNMADD231PS.BCST (DX), Z20, Z19
-	VFMADD231PS.BCST  (BX), Z19, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPMOVZXWD         32(SI), Z19
-	VPSLLD            $0x10, Z19, Z19
-	VMULPS.BCST       4(BX), Z19, Z21
-	VFNMADD231PS.BCST 4(DX), Z21, Z19
-	VFMADD231PS.BCST  4(BX), Z19, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPADDSW           Z0, Z20, Z19
-	VPMOVZXWD         64(SI), Z21
-	VPSLLD            $0x10, Z21, Z21
-	VMULPS.BCST       8(BX), Z21, Z22
-	VFNMADD231PS.BCST 8(DX), Z22, Z21
-	VFMADD231PS.BCST  8(BX), Z21, Z22
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VBROADCASTSS      8(DX), Z2
+	VBROADCASTSS      12(DX), Z1
+	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      4(R8), Z16
+	VPACKSSDW         Z16, Z0, Z17
+	VBROADCASTSS      8(R8), Z18
+	VBROADCASTSS      12(R8), Z19
+	VPACKSSDW         Z19, Z18, Z20
+	VPERMW.Z          (SI), Z10, K6, Z21
+	VMULPS.BCST       (BX), Z21, Z22
+	VFNMADD231PS.BCST (DX), Z22, Z21
+	VFMADD231PS.BCST  (BX), Z21, Z22
 	VCVTPS2DQ         Z22, Z22
-	VPMOVZXWD         96(SI), Z21
-	VPSLLD            $0x10, Z21, Z21
-	VMULPS.BCST       12(BX), Z21, Z23
-	VFNMADD231PS.BCST 12(DX), Z23, Z21
-	VFMADD231PS.BCST  12(BX), Z21, Z23
+	VPERMW.Z          (SI), Z9, K6, Z21
+	VMULPS.BCST       4(BX), Z21, Z23
+	VFNMADD231PS.BCST 4(DX), Z23, Z21
+	VFMADD231PS.BCST  4(BX), Z21, Z23
 	VCVTPS2DQ         Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
-	VPADDSW           Z18, Z22, Z21
-	VPMINSW           Z22, Z20, Z20
-	VPCMPEQW          Z10, Z20, K1
+	VPADDSW           Z17, Z22, Z21
+	VPERMW.Z          64(SI), Z10, K6, Z23
+	VMULPS.BCST       8(BX), Z23, Z24
+	VFNMADD231PS.BCST 8(DX), Z24, Z23
+	VFMADD231PS.BCST  8(BX), Z23, Z24
+	VCVTPS2DQ         Z24, Z24
+	VPERMW.Z          64(SI), Z9, K6, Z23
+	VMULPS.BCST       12(BX), Z23, Z25
+	VFNMADD231PS.BCST 12(DX), Z25, Z23
+	VFMADD231PS.BCST  12(BX), Z23, Z25
+	VCVTPS2DQ         Z25, Z25
+	VPACKSSDW         Z25, Z24, Z24
+	VPADDSW           Z20, Z24, Z23
+	VPMINSW           Z24, Z22, Z22
+	VPCMPEQW          Z8, Z22, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z21, Z19, Z19
-	VPERMD            Z19, Z14, Z19
-	VPMAXSB           Z13, Z19, Z19
-	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z9, Z19, Z20
-	VPMADDUBSW        Z8, Z20, Z20
-	VPMADDWD          Z7, Z20, Z20
-	VPMOVDB           Z20, X20
-	VMOVUPS           X20, (DI)
+	VPACKSSWB         Z23, Z21, Z21
+	VPERMD            Z21, Z14, Z21
+	VPMAXSB           Z13, Z21, Z21
+	VPMINSB           Z11, Z21, Z21
+	VPANDD            Z7, Z21, Z22
+	VPMADDUBSW        Z6, Z22, Z22
+	VPMADDWD          Z5, Z22, Z22
+	VPMOVDB           Z22, X22
+	VMOVUPS           X22, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -18222,8 +20581,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z10, K6, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
@@ -18231,50 +20589,47 @@ laneloop:
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      64(DX), Z1
 	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPACKSSDW    Z5, Z3, Z3
-	VPADDSW      Z3, Z4, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R8), Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS      192(DX), Z1
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R8), Z16
+	VMOVUPS      64(R8), Z16
 	VMULPS       Z2, Z0, Z17
 	VFNMADD231PS Z1, Z17, Z0
 	VFMADD231PS  Z2, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z6, Z6
-	VPACKSSDW    Z16, Z5, Z5
-	VPADDSW      Z5, Z6, Z5
-	VPMINSW      Z6, Z4, Z4
-	VPCMPEQW     Z10, Z4, K1
+	VPACKSSDW    Z17, Z4, Z4
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z3, Z4, Z3
+	VPERMW.Z     64(SI), Z10, K6, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R8), Z16
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z1, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R8), Z18
+	VMULPS       Z2, Z0, Z19
+	VFNMADD231PS Z1, Z19, Z0
+	VFMADD231PS  Z2, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z17, Z17
+	VPACKSSDW    Z18, Z16, Z16
+	VPADDSW      Z16, Z17, Z16
+	VPMINSW      Z17, Z4, Z4
+	VPCMPEQW     Z8, Z4, K1
 	KORTESTQ     K1, K1
 	JNE          lanerare
-	VPACKSSWB    Z5, Z3, Z3
+	VPACKSSWB    Z16, Z3, Z3
 	VPERMD       Z3, Z14, Z3
 	VPMAXSB      Z13, Z3, Z3
 	VPMINSB      Z11, Z3, Z3
-	VPANDD       Z9, Z3, Z0
-	VPMADDUBSW   Z8, Z0, Z0
-	VPMADDWD     Z7, Z0, Z0
+	VPANDD       Z7, Z3, Z0
+	VPMADDUBSW   Z6, Z0, Z0
+	VPMADDWD     Z5, Z0, Z0
 	VPMOVDB      Z0, X0
 	VMOVUPS      X0, (DI)
 
@@ -18293,7 +20648,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -18306,70 +20662,71 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z5
-	VMULPS       Z2, Z0, Z6
-	VFNMADD231PS Z1, Z6, Z0
-	VFMADD231PS  Z2, Z0, Z6
-	VCVTPS2DQ    Z6, Z6
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z16
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z16
 	VMULPS       Z2, Z0, Z17
 	VFNMADD231PS Z1, Z17, Z0
 	VFMADD231PS  Z2, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
-	CMPQ         R9, $+49
+	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z18
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z18
 	VMULPS       Z2, Z0, Z19
 	VFNMADD231PS Z1, Z19, Z0
 	VFMADD231PS  Z2, Z0, Z19
 	VCVTPS2DQ    Z19, Z19
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z20
+	VMULPS       Z2, Z0, Z21
+	VFNMADD231PS Z1, Z21, Z0
+	VFMADD231PS  Z2, Z0, Z21
+	VCVTPS2DQ    Z21, Z21
 
 lanetailnarrow:
-	VPACKSSDW  Z6, Z4, Z4
-	VPACKSSDW  Z5, Z3, Z3
+	VPACKSSDW  Z17, Z4, Z4
+	VPACKSSDW  Z16, Z3, Z3
 	VPADDSW    Z3, Z4, Z3
-	VPACKSSDW  Z19, Z17, Z17
-	VPACKSSDW  Z18, Z16, Z16
-	VPADDSW    Z16, Z17, Z16
-	VPMINSW    Z17, Z4, Z4
-	VPCMPEQW   Z10, Z4, K1
+	VPACKSSDW  Z21, Z19, Z19
+	VPACKSSDW  Z20, Z18, Z18
+	VPADDSW    Z18, Z19, Z18
+	VPMINSW    Z19, Z4, Z4
+	VPCMPEQW   Z8, Z4, K1
 	KORTESTQ   K1, K1
 	JNE        lanetailrare
-	VPACKSSWB  Z16, Z3, Z3
+	VPACKSSWB  Z18, Z3, Z3
 	VPERMD     Z3, Z14, Z3
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
-	VPANDD     Z9, Z3, Z0
+	VPANDD     Z7, Z3, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z5, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R9), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -18387,47 +20744,43 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFNMADD231PS Z6, Z1, Z0
-	VFMADD231PS  Z5, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z5, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z3, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z5, Z2, Z16
-	VFNMADD231PS Z6, Z16, Z2
-	VFMADD231PS  Z5, Z2, Z16
+	VPERMW.Z     (SI), Z10, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFNMADD231PS Z4, Z16, Z0
+	VFMADD231PS  Z3, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z5, Z2, Z17
-	VFNMADD231PS Z6, Z17, Z2
-	VFMADD231PS  Z5, Z2, Z17
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFNMADD231PS Z4, Z17, Z0
+	VFMADD231PS  Z3, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z3, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
-	VPCMPEQW     Z10, Z1, K1
+	VPADDSW      Z1, Z16, Z0
+	VPERMW.Z     64(SI), Z10, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFNMADD231PS Z4, Z18, Z17
+	VFMADD231PS  Z3, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     64(SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z19
+	VFNMADD231PS Z4, Z19, Z17
+	VFMADD231PS  Z3, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPADDSW      Z1, Z18, Z17
+	VPMINSW      Z18, Z16, Z16
+	VPCMPEQW     Z8, Z16, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
+	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z14, Z0
 	VPMAXSB      Z13, Z0, Z0
 	VPMINSB      Z11, Z0, Z0
-	VPANDD       Z9, Z0, Z1
-	VPMADDUBSW   Z8, Z1, Z1
-	VPMADDWD     Z7, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVNTPS     X1, (DI)
+	VPANDD       Z7, Z0, Z16
+	VPMADDUBSW   Z6, Z16, Z16
+	VPMADDWD     Z5, Z16, Z16
+	VPMOVDB      Z16, X16
+	VMOVNTPS     X16, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
@@ -18436,79 +20789,75 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z3, Z2, Z0
-	VPADDSW    Z3, Z1, Z16
-	VPMINSW    Z1, Z2, Z17
-	VPCMPEQW   Z10, Z17, K1
+	VPADDSW    Z1, Z0, Z17
+	VPADDSW    Z1, Z16, Z18
+	VPMINSW    Z16, Z0, Z19
+	VPCMPEQW   Z8, Z19, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPACKSSWB  Z16, Z0, Z0
-	VPERMD     Z0, Z14, Z0
-	VPMAXSB    Z13, Z0, Z0
-	VPMINSB    Z11, Z0, Z0
-	VPANDD     Z9, Z0, Z16
-	VPMADDUBSW Z8, Z16, Z16
-	VPMADDWD   Z7, Z16, Z16
-	VPMOVDB    Z16, X16
-	VMOVUPS    X16, (DI)
+	VPACKSSWB  Z18, Z17, Z17
+	VPERMD     Z17, Z14, Z17
+	VPMAXSB    Z13, Z17, Z17
+	VPMINSB    Z11, Z17, Z17
+	VPANDD     Z7, Z17, Z18
+	VPMADDUBSW Z6, Z18, Z18
+	VPMADDWD   Z5, Z18, Z18
+	VPMOVDB    Z18, X18
+	VMOVUPS    X18, (DI)
 	ADDQ       $+16, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z4, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
+	VPERMW.Z    (SI), Z10, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VCVTDQ2PS   Z15, Z17
+	VCVTDQ2PS   Z2, Z18
+	VSUBPS      Z18, Z17, Z17
+	VMAXPS      Z16, Z17, Z16
+	VCVTDQ2PS   Z12, Z19
+	VSUBPS      Z18, Z19, Z19
+	VMINPS      Z16, Z19, Z16
+	VADDPS      Z18, Z16, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z17, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPACKSSDW   Z20, Z16, Z16
+	VPERMW.Z    64(SI), Z10, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z17, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z17, Z21
+	VMINPS      Z21, Z19, Z21
+	VADDPS      Z18, Z21, Z21
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPACKSSWB   Z20, Z16, Z16
+	VPERMD      Z16, Z14, Z16
+	VPANDD      Z7, Z16, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         groupback
@@ -18518,10 +20867,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
-	VBROADCASTSS 4(R8), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -18542,9 +20891,9 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R8), Z2
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -18552,10 +20901,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
-	VBROADCASTSS 4(R8), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -18576,9 +20925,9 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R8), Z2
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -18586,10 +20935,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
-	VBROADCASTSS 4(R8), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -18610,9 +20959,9 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R8), Z2
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -18620,10 +20969,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
-	VBROADCASTSS 4(R8), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
+	VBROADCASTSS 4(R8), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -18634,81 +20983,83 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VCVTDQ2PS   Z4, Z16
-	VSUBPS      Z16, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z17
-	VSUBPS      Z16, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z16, Z1, Z1
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VCVTDQ2PS   Z15, Z17
+	VCVTDQ2PS   Z2, Z18
+	VSUBPS      Z18, Z17, Z17
+	VMAXPS      Z16, Z17, Z16
+	VCVTDQ2PS   Z12, Z19
+	VSUBPS      Z18, Z19, Z19
+	VMINPS      Z16, Z19, Z16
+	VADDPS      Z18, Z16, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z2, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z16, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z2, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z2, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z16, Z20, Z20
+	VMAXPS      Z20, Z17, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z18, Z20, Z20
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z20, Z20
 	VMOVAPS.Z   Z20, K1, Z20
+	CMPQ        R9, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z17, Z21
+	VMINPS      Z21, Z19, Z21
+	VADDPS      Z18, Z21, Z21
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	CMPQ        R9, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z22
+	VMAXPS      Z22, Z17, Z22
+	VMINPS      Z22, Z19, Z22
+	VADDPS      Z18, Z22, Z22
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z22, Z22
+	VMOVAPS.Z   Z22, K1, Z22
 
 grouptailrarenarrow:
-	VPACKSSDW  Z18, Z1, Z1
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKSSWB  Z19, Z1, Z1
-	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
+	VPACKSSDW  Z20, Z16, Z16
+	VPACKSSDW  Z22, Z21, Z21
+	VPACKSSWB  Z21, Z16, Z16
+	VPERMD     Z16, Z14, Z16
+	VPANDD     Z7, Z16, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z5, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R9), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -18722,56 +21073,228 @@ groupmeetrare:
 	ADDQ $+64, R13
 	JMP  grouppieces
 
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z10, K6, Z16
+	VMULPS      Z2, Z16, Z17
+	VFMADD231PS Z4, Z16, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPERMW.Z    (SI), Z9, K6, Z16
+	VMULPS      Z2, Z16, Z18
+	VFMADD231PS Z4, Z16, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPADDSW     Z0, Z17, Z16
+	VPERMW.Z    64(SI), Z10, K6, Z18
+	VMULPS      Z2, Z18, Z19
+	VFMADD231PS Z4, Z18, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPERMW.Z    64(SI), Z9, K6, Z18
+	VMULPS      Z2, Z18, Z20
+	VFMADD231PS Z4, Z18, Z20
+	VCVTPS2DQ   Z20, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPADDSW     Z0, Z19, Z18
+	VPMINSW     Z19, Z17, Z17
+	VPCMPEQW    Z8, Z17, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z18, Z16, Z16
+	VPERMD      Z16, Z14, Z16
+	VPMAXSB     Z13, Z16, Z16
+	VPMINSB     Z11, Z16, Z16
+	VPANDD      Z7, Z16, Z17
+	VPMADDUBSW  Z6, Z17, Z17
+	VPMADDWD    Z5, Z17, Z17
+	VPMOVDB     Z17, X17
+	VMOVNTPS    X17, (DI)
+	ADDQ        $+16, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VPERMW.Z    (SI), Z10, K6, Z16
+	VDIVPS      Z3, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z17
+	VCVTDQ2PS   Z15, Z18
+	VCVTDQ2PS   Z1, Z19
+	VSUBPS      Z19, Z18, Z18
+	VMAXPS      Z17, Z18, Z17
+	VCVTDQ2PS   Z12, Z20
+	VSUBPS      Z19, Z20, Z20
+	VMINPS      Z17, Z20, Z17
+	VADDPS      Z19, Z17, Z17
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPERMW.Z    (SI), Z9, K6, Z16
+	VDIVPS      Z3, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z21
+	VMAXPS      Z21, Z18, Z21
+	VMINPS      Z21, Z20, Z21
+	VADDPS      Z19, Z21, Z21
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPACKSSDW   Z21, Z17, Z17
+	VPERMW.Z    64(SI), Z10, K6, Z16
+	VDIVPS      Z3, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z21
+	VMAXPS      Z21, Z18, Z21
+	VMINPS      Z21, Z20, Z21
+	VADDPS      Z19, Z21, Z21
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPERMW.Z    64(SI), Z9, K6, Z16
+	VDIVPS      Z3, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z22
+	VMAXPS      Z22, Z18, Z22
+	VMINPS      Z22, Z20, Z22
+	VADDPS      Z19, Z22, Z22
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z22, Z22
+	VMOVAPS.Z   Z22, K1, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPACKSSWB   Z21, Z17, Z17
+	VPERMD      Z17, Z14, Z17
+	VPANDD      Z7, Z17, Z16
+	VPMADDUBSW  Z6, Z16, Z16
+	VPMADDWD    Z5, Z16, Z16
+	VPMOVDB     Z16, X16
+	VMOVUPS     X16, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y16
+	VPMOVZXWD   Y16, Z16
+	VPSLLD      $0x10, Z16, Z16
+	VDIVPS      Z3, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z17
+	VCVTDQ2PS   Z15, Z18
+	VCVTDQ2PS   Z1, Z19
+	VSUBPS      Z19, Z18, Z18
+	VMAXPS      Z17, Z18, Z17
+	VCVTDQ2PS   Z12, Z20
+	VSUBPS      Z19, Z20, Z20
+	VMINPS      Z17, Z20, Z17
+	VADDPS      Z19, Z17, Z17
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y16
+	VPMOVZXWD   Y16, Z16
+	VPSLLD      $0x10, Z16, Z16
+	VDIVPS      Z3, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z21
+	VMAXPS      Z21, Z18, Z21
+	VMINPS      Z21, Z20, Z21
+	VADDPS      Z19, Z21, Z21
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y16
+	VPMOVZXWD   Y16, Z16
+	VPSLLD      $0x10, Z16, Z16
+	VDIVPS      Z3, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z22
+	VMAXPS      Z22, Z18, Z22
+	VMINPS      Z22, Z20, Z22
+	VADDPS      Z19, Z22, Z22
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z22, Z22
+	VMOVAPS.Z   Z22, K1, Z22
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y16
+	VPMOVZXWD   Y16, Z16
+	VPSLLD      $0x10, Z16, Z16
+	VDIVPS      Z3, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z23
+	VMAXPS      Z23, Z18, Z23
+	VMINPS      Z23, Z20, Z23
+	VADDPS      Z19, Z23, Z23
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z23, Z23
+	VMOVAPS.Z   Z23, K1, Z23
+
+longtailrarenarrow:
+	VPACKSSDW  Z21, Z17, Z17
+	VPACKSSDW  Z23, Z22, Z22
+	VPACKSSWB  Z22, Z17, Z17
+	VPERMD     Z17, Z14, Z17
+	VPANDD     Z7, Z17, Z16
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z16, K7, Z16
+	VPMADDUBSW Z6, Z16, Z16
+	VPMADDWD   Z5, Z16, Z16
+	VPMOVDB    Z16, X16
+	LEAQ       3(R9), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X16, K7, (DI)
+	JMP        longtailback
+
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      (R8), Z4
-	VPACKSSDW         Z4, Z4, Z3
-	VBROADCASTSS      4(R8), Z2
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VBROADCASTSS      (R8), Z2
 	VPACKSSDW         Z2, Z2, Z1
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z3, Z16, Z0
-	VPMOVZXWD         64(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       4(BX), Z17, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z18
+	VBROADCASTSS      4(R8), Z0
+	VPACKSSDW         Z0, Z0, Z16
+	VPERMW.Z          (SI), Z10, K6, Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFNMADD231PS.BCST (DX), Z18, Z17
+	VFMADD231PS.BCST  (BX), Z17, Z18
 	VCVTPS2DQ         Z18, Z18
-	VPMOVZXWD         96(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       4(BX), Z17, Z19
-	VFNMADD231PS.BCST 4(DX), Z19, Z17
-	VFMADD231PS.BCST  4(BX), Z17, Z19
+	VPERMW.Z          (SI), Z9, K6, Z17
+	VMULPS.BCST       (BX), Z17, Z19
+	VFNMADD231PS.BCST (DX), Z19, Z17
+	VFMADD231PS.BCST  (BX), Z17, Z19
 	VCVTPS2DQ         Z19, Z19
 	VPACKSSDW         Z19, Z18, Z18
 	VPADDSW           Z1, Z18, Z17
-	VPMINSW           Z18, Z16, Z16
-	VPCMPEQW          Z10, Z16, K1
+	VPERMW.Z          64(SI), Z10, K6, Z19
+	VMULPS.BCST       4(BX), Z19, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z19
+	VFMADD231PS.BCST  4(BX), Z19, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPERMW.Z          64(SI), Z9, K6, Z19
+	VMULPS.BCST       4(BX), Z19, Z21
+	VFNMADD231PS.BCST 4(DX), Z21, Z19
+	VFMADD231PS.BCST  4(BX), Z19, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPADDSW           Z16, Z20, Z19
+	VPMINSW           Z20, Z18, Z18
+	VPCMPEQW          Z8, Z18, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z17, Z0, Z0
-	VPERMD            Z0, Z14, Z0
-	VPMAXSB           Z13, Z0, Z0
-	VPMINSB           Z11, Z0, Z0
-	VPANDD            Z9, Z0, Z16
-	VPMADDUBSW        Z8, Z16, Z16
-	VPMADDWD          Z7, Z16, Z16
-	VPMOVDB           Z16, X16
-	VMOVNTPS          X16, (DI)
+	VPACKSSWB         Z19, Z17, Z17
+	VPERMD            Z17, Z14, Z17
+	VPMAXSB           Z13, Z17, Z17
+	VPMINSB           Z11, Z17, Z17
+	VPANDD            Z7, Z17, Z18
+	VPMADDUBSW        Z6, Z18, Z18
+	VPMADDWD          Z5, Z18, Z18
+	VPMOVDB           Z18, X18
+	VMOVNTPS          X18, (DI)
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
@@ -18783,119 +21306,111 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VCVTDQ2PS   Z15, Z17
-	VCVTDQ2PS   Z4, Z18
-	VSUBPS      Z18, Z17, Z19
-	VMAXPS      Z16, Z19, Z16
-	VCVTDQ2PS   Z12, Z20
-	VSUBPS      Z18, Z20, Z21
-	VMINPS      Z16, Z21, Z16
-	VADDPS      Z18, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z22
-	VMAXPS      Z22, Z19, Z22
-	VMINPS      Z22, Z21, Z22
-	VADDPS      Z18, Z22, Z22
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VPACKSSDW   Z22, Z16, Z16
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VCVTDQ2PS   Z2, Z19
-	VSUBPS      Z19, Z17, Z17
-	VMAXPS      Z18, Z17, Z18
-	VSUBPS      Z19, Z20, Z20
-	VMINPS      Z18, Z20, Z18
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
+	VPERMW.Z    (SI), Z10, K6, Z17
+	VDIVPS      Z4, Z17, Z17
+	VRNDSCALEPS $0x08, Z17, Z18
+	VCVTDQ2PS   Z15, Z19
+	VCVTDQ2PS   Z2, Z20
+	VSUBPS      Z20, Z19, Z21
+	VMAXPS      Z18, Z21, Z18
+	VCVTDQ2PS   Z12, Z22
+	VSUBPS      Z20, Z22, Z23
+	VMINPS      Z18, Z23, Z18
+	VADDPS      Z20, Z18, Z18
+	VCMPPS      $0x07, Z17, Z17, K1
 	VCVTPS2DQ   Z18, Z18
 	VMOVAPS.Z   Z18, K1, Z18
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z21
-	VMAXPS      Z21, Z17, Z21
-	VMINPS      Z21, Z20, Z21
-	VADDPS      Z19, Z21, Z21
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z21, Z21
-	VMOVAPS.Z   Z21, K1, Z21
-	VPACKSSDW   Z21, Z18, Z18
-	VPACKSSWB   Z18, Z16, Z16
-	VPERMD      Z16, Z14, Z16
-	VPANDD      Z9, Z16, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
+	VPERMW.Z    (SI), Z9, K6, Z17
+	VDIVPS      Z4, Z17, Z17
+	VRNDSCALEPS $0x08, Z17, Z24
+	VMAXPS      Z24, Z21, Z24
+	VMINPS      Z24, Z23, Z24
+	VADDPS      Z20, Z24, Z24
+	VCMPPS      $0x07, Z17, Z17, K1
+	VCVTPS2DQ   Z24, Z24
+	VMOVAPS.Z   Z24, K1, Z24
+	VPACKSSDW   Z24, Z18, Z18
+	VPERMW.Z    64(SI), Z10, K6, Z17
+	VDIVPS      Z3, Z17, Z17
+	VRNDSCALEPS $0x08, Z17, Z20
+	VCVTDQ2PS   Z0, Z21
+	VSUBPS      Z21, Z19, Z19
+	VMAXPS      Z20, Z19, Z20
+	VSUBPS      Z21, Z22, Z22
+	VMINPS      Z20, Z22, Z20
+	VADDPS      Z21, Z20, Z20
+	VCMPPS      $0x07, Z17, Z17, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPERMW.Z    64(SI), Z9, K6, Z17
+	VDIVPS      Z3, Z17, Z17
+	VRNDSCALEPS $0x08, Z17, Z23
+	VMAXPS      Z23, Z19, Z23
+	VMINPS      Z23, Z22, Z23
+	VADDPS      Z21, Z23, Z23
+	VCMPPS      $0x07, Z17, Z17, K1
+	VCVTPS2DQ   Z23, Z23
+	VMOVAPS.Z   Z23, K1, Z23
+	VPACKSSDW   Z23, Z20, Z20
+	VPACKSSWB   Z20, Z18, Z18
+	VPERMD      Z18, Z14, Z18
+	VPANDD      Z7, Z18, Z17
+	VPMADDUBSW  Z6, Z17, Z17
+	VPMADDWD    Z5, Z17, Z17
+	VPMOVDB     Z17, X17
+	VMOVUPS     X17, (DI)
 	JMP         short2back
 
 short4stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VBROADCASTSS      (R8), Z2
-	VBROADCASTSS      4(R8), Z1
-	VPACKSSDW         Z1, Z2, Z0
-	VBROADCASTSS      8(R8), Z16
-	VBROADCASTSS      12(R8), Z17
-	VPACKSSDW         Z17, Z16, Z18
-	VPMOVZXWD         (SI), Z19
-	VPSLLD            $0x10, Z19, Z19
-	VMULPS.BCST       (BX), Z19, Z20
-	VFNMADD231PS.BCST (DX), Z20, Z19
-	VFMADD231PS.BCST  (BX), Z19, Z20
-	VCVTPS2DQ         Z20, Z20
-	VPMOVZXWD         32(SI), Z19
-	VPSLLD            $0x10, Z19, Z19
-	VMULPS.BCST       4(BX), Z19, Z21
-	VFNMADD231PS.BCST 4(DX), Z21, Z19
-	VFMADD231PS.BCST  4(BX), Z19, Z21
-	VCVTPS2DQ         Z21, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPADDSW           Z0, Z20, Z19
-	VPMOVZXWD         64(SI), Z21
-	VPSLLD            $0x10, Z21, Z21
-	VMULPS.BCST       8(BX), Z21, Z22
-	VFNMADD231PS.BCST 8(DX), Z22, Z21
-	VFMADD231PS.BCST  8(BX), Z21, Z22
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VBROADCASTSS      8(DX), Z2
+	VBROADCASTSS      12(DX), Z1
+	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      4(R8), Z16
+	VPACKSSDW         Z16, Z0, Z17
+	VBROADCASTSS      8(R8), Z18
+	VBROADCASTSS      12(R8), Z19
+	VPACKSSDW         Z19, Z18, Z20
+	VPERMW.Z          (SI), Z10, K6, Z21
+	VMULPS.BCST       (BX), Z21, Z22
+	VFNMADD231PS.BCST (DX), Z22, Z21
+	VFMADD231PS.BCST  (BX), Z21, Z22
 	VCVTPS2DQ         Z22, Z22
-	VPMOVZXWD         96(SI), Z21
-	VPSLLD            $0x10, Z21, Z21
-	VMULPS.BCST       12(BX), Z21, Z23
-	VFNMADD231PS.BCST 12(DX), Z23, Z21
-	VFMADD231PS.BCST  12(BX), Z21, Z23
+	VPERMW.Z          (SI), Z9, K6, Z21
+	VMULPS.BCST       4(BX), Z21, Z23
+	VFNMADD231PS.BCST 4(DX), Z23, Z21
+	VFMADD231PS.BCST  4(BX), Z21, Z23
 	VCVTPS2DQ         Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
-	VPADDSW           Z18, Z22, Z21
-	VPMINSW           Z22, Z20, Z20
-	VPCMPEQW          Z10, Z20, K1
+	VPADDSW           Z17, Z22, Z21
+	VPERMW.Z          64(SI), Z10, K6, Z23
+	VMULPS.BCST       8(BX), Z23, Z24
+	VFNMADD231PS.BCST 8(DX), Z24, Z23
+	VFMADD231PS.BCST  8(BX), Z23, Z24
+	VCVTPS2DQ         Z24, Z24
+	VPERMW.Z          64(SI), Z9, K6, Z23
+	VMULPS.BCST       12(BX), Z23, Z25
+	VFNMADD231PS.BCST 12(DX), Z25, Z23
+	VFMADD231PS.BCST  12(BX), Z23, Z25
+	VCVTPS2DQ         Z25, Z25
+	VPACKSSDW         Z25, Z24, Z24
+	VPADDSW           Z20, Z24, Z23
+	VPMINSW           Z24, Z22, Z22
+	VPCMPEQW          Z8, Z22, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z21, Z19, Z19
-	VPERMD            Z19, Z14, Z19
-	VPMAXSB           Z13, Z19, Z19
-	VPMINSB           Z11, Z19, Z19
-	VPANDD            Z9, Z19, Z20
-	VPMADDUBSW        Z8, Z20, Z20
-	VPMADDWD          Z7, Z20, Z20
-	VPMOVDB           Z20, X20
-	VMOVNTPS          X20, (DI)
+	VPACKSSWB         Z23, Z21, Z21
+	VPERMD            Z21, Z14, Z21
+	VPMAXSB           Z13, Z21, Z21
+	VPMINSB           Z11, Z21, Z21
+	VPANDD            Z7, Z21, Z22
+	VPMADDUBSW        Z6, Z22, Z22
+	VPMADDWD          Z5, Z22, Z22
+	VPMOVDB           Z22, X22
+	VMOVNTPS          X22, (DI)
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
@@ -18907,74 +21422,69 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VPMOVZXWD   (SI), Z19
-	VPSLLD      $0x10, Z19, Z19
-	VDIVPS      Z6, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z20
-	VCVTDQ2PS   Z15, Z21
-	VCVTDQ2PS   Z2, Z22
-	VSUBPS      Z22, Z21, Z23
-	VMAXPS      Z20, Z23, Z20
-	VCVTDQ2PS   Z12, Z23
-	VSUBPS      Z22, Z23, Z24
-	VMINPS      Z20, Z24, Z20
-	VADDPS      Z22, Z20, Z20
-	VCMPPS      $0x07, Z19, Z19, K1
-	VCVTPS2DQ   Z20, Z20
-	VMOVAPS.Z   Z20, K1, Z20
-	VPMOVZXWD   32(SI), Z19
-	VPSLLD      $0x10, Z19, Z19
-	VDIVPS      Z5, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z22
-	VCVTDQ2PS   Z1, Z24
-	VSUBPS      Z24, Z21, Z25
-	VMAXPS      Z22, Z25, Z22
+	VPERMW.Z    (SI), Z10, K6, Z21
+	VDIVPS      Z4, Z21, Z21
+	VRNDSCALEPS $0x08, Z21, Z22
+	VCVTDQ2PS   Z15, Z23
+	VCVTDQ2PS   Z0, Z24
 	VSUBPS      Z24, Z23, Z25
-	VMINPS      Z22, Z25, Z22
+	VMAXPS      Z22, Z25, Z22
+	VCVTDQ2PS   Z12, Z25
+	VSUBPS      Z24, Z25, Z26
+	VMINPS      Z22, Z26, Z22
 	VADDPS      Z24, Z22, Z22
-	VCMPPS      $0x07, Z19, Z19, K1
+	VCMPPS      $0x07, Z21, Z21, K1
 	VCVTPS2DQ   Z22, Z22
 	VMOVAPS.Z   Z22, K1, Z22
-	VPACKSSDW   Z22, Z20, Z20
-	VPMOVZXWD   64(SI), Z19
-	VPSLLD      $0x10, Z19, Z19
-	VDIVPS      Z4, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z22
-	VCVTDQ2PS   Z16, Z24
-	VSUBPS      Z24, Z21, Z25
-	VMAXPS      Z22, Z25, Z22
-	VSUBPS      Z24, Z23, Z25
-	VMINPS      Z22, Z25, Z22
-	VADDPS      Z24, Z22, Z22
-	VCMPPS      $0x07, Z19, Z19, K1
-	VCVTPS2DQ   Z22, Z22
-	VMOVAPS.Z   Z22, K1, Z22
-	VPMOVZXWD   96(SI), Z19
-	VPSLLD      $0x10, Z19, Z19
-	VDIVPS      Z3, Z19, Z19
-	VRNDSCALEPS $0x08, Z19, Z24
-	VCVTDQ2PS   Z17, Z25
-	VSUBPS      Z25, Z21, Z21
-	VMAXPS      Z24, Z21, Z24
-	VSUBPS      Z25, Z23, Z23
-	VMINPS      Z24, Z23, Z24
-	VADDPS      Z25, Z24, Z24
-	VCMPPS      $0x07, Z19, Z19, K1
+	VPERMW.Z    (SI), Z9, K6, Z21
+	VDIVPS      Z3, Z21, Z21
+	VRNDSCALEPS $0x08, Z21, Z24
+	VCVTDQ2PS   Z16, Z26
+	VSUBPS      Z26, Z23, Z27
+	VMAXPS      Z24, Z27, Z24
+	VSUBPS      Z26, Z25, Z27
+	VMINPS      Z24, Z27, Z24
+	VADDPS      Z26, Z24, Z24
+	VCMPPS      $0x07, Z21, Z21, K1
 	VCVTPS2DQ   Z24, Z24
 	VMOVAPS.Z   Z24, K1, Z24
 	VPACKSSDW   Z24, Z22, Z22
-	VPACKSSWB   Z22, Z20, Z20
-	VPERMD      Z20, Z14, Z20
-	VPANDD      Z9, Z20, Z19
-	VPMADDUBSW  Z8, Z19, Z19
-	VPMADDWD    Z7, Z19, Z19
-	VPMOVDB     Z19, X19
-	VMOVUPS     X19, (DI)
+	VPERMW.Z    64(SI), Z10, K6, Z21
+	VDIVPS      Z2, Z21, Z21
+	VRNDSCALEPS $0x08, Z21, Z24
+	VCVTDQ2PS   Z18, Z26
+	VSUBPS      Z26, Z23, Z27
+	VMAXPS      Z24, Z27, Z24
+	VSUBPS      Z26, Z25, Z27
+	VMINPS      Z24, Z27, Z24
+	VADDPS      Z26, Z24, Z24
+	VCMPPS      $0x07, Z21, Z21, K1
+	VCVTPS2DQ   Z24, Z24
+	VMOVAPS.Z   Z24, K1, Z24
+	VPERMW.Z    64(SI), Z9, K6, Z21
+	VDIVPS      Z1, Z21, Z21
+	VRNDSCALEPS $0x08, Z21, Z26
+	VCVTDQ2PS   Z19, Z27
+	VSUBPS      Z27, Z23, Z23
+	VMAXPS      Z26, Z23, Z26
+	VSUBPS      Z27, Z25, Z25
+	VMINPS      Z26, Z25, Z26
+	VADDPS      Z27, Z26, Z26
+	VCMPPS      $0x07, Z21, Z21, K1
+	VCVTPS2DQ   Z26, Z26
+	VMOVAPS.Z   Z26, K1, Z26
+	VPACKSSDW   Z26, Z24, Z24
+	VPACKSSWB   Z24, Z22, Z22
+	VPERMD      Z22, Z14, Z22
+	VPANDD      Z7, Z22, Z21
+	VPMADDUBSW  Z6, Z21, Z21
+	VPMADDWD    Z5, Z21, Z21
+	VPMOVDB     Z21, X21
+	VMOVUPS     X21, (DI)
 	JMP         short4back
 
 lanerare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z10, K6, Z0
 	VMOVUPS     (DX), Z1
 	VMOVUPS     (R8), Z2
 	VDIVPS      Z1, Z0, Z0
@@ -18984,69 +21494,67 @@ lanerare:
 	VSUBPS      Z2, Z3, Z4
 	VMAXPS      Z1, Z4, Z1
 	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
+	VSUBPS      Z2, Z4, Z16
+	VMINPS      Z1, Z16, Z1
 	VADDPS      Z2, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMOVUPS     64(DX), Z2
-	VMOVUPS     64(R8), Z5
+	VMOVUPS     64(R8), Z16
 	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
+	VCVTDQ2PS   Z16, Z16
 	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
+	VSUBPS      Z16, Z3, Z17
+	VMAXPS      Z2, Z17, Z2
+	VSUBPS      Z16, Z4, Z17
+	VMINPS      Z2, Z17, Z2
+	VADDPS      Z16, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z10, K6, Z0
 	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(R8), Z5
+	VMOVUPS     128(R8), Z16
 	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
+	VCVTDQ2PS   Z16, Z16
 	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
+	VSUBPS      Z16, Z3, Z17
+	VMAXPS      Z2, Z17, Z2
+	VSUBPS      Z16, Z4, Z17
+	VMINPS      Z2, Z17, Z2
+	VADDPS      Z16, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     192(DX), Z5
-	VMOVUPS     192(R8), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMOVUPS     192(DX), Z16
+	VMOVUPS     192(R8), Z17
+	VDIVPS      Z16, Z0, Z0
+	VCVTDQ2PS   Z17, Z17
+	VRNDSCALEPS $0x08, Z0, Z16
+	VSUBPS      Z17, Z3, Z3
+	VMAXPS      Z16, Z3, Z16
+	VSUBPS      Z17, Z4, Z4
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z17, Z16, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z2, Z2
 	VPACKSSWB   Z2, Z1, Z1
 	VPERMD      Z1, Z14, Z1
-	VPANDD      Z9, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
+	VPANDD      Z7, Z1, Z0
+	VPMADDUBSW  Z6, Z0, Z0
+	VPMADDWD    Z5, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -19059,95 +21567,96 @@ lanetailrare:
 	VSUBPS      Z2, Z3, Z4
 	VMAXPS      Z1, Z4, Z1
 	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
+	VSUBPS      Z2, Z4, Z16
+	VMINPS      Z1, Z16, Z1
 	VADDPS      Z2, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
-	VMOVUPS.Z   64(R8), K6, Z5
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMOVUPS.Z   64(R8), K7, Z16
 	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
+	VCVTDQ2PS   Z16, Z16
 	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
+	VSUBPS      Z16, Z3, Z17
+	VMAXPS      Z2, Z17, Z2
+	VSUBPS      Z16, Z4, Z17
+	VMINPS      Z2, Z17, Z2
+	VADDPS      Z16, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VMOVUPS.Z   128(R8), K6, Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z16
-	VMAXPS      Z5, Z16, Z5
-	VSUBPS      Z6, Z4, Z16
-	VMINPS      Z5, Z16, Z5
-	VADDPS      Z6, Z5, Z5
+	VMOVUPS.Z   128(DX), K7, Z16
+	VMOVUPS.Z   128(R8), K7, Z17
+	VDIVPS      Z16, Z0, Z0
+	VCVTDQ2PS   Z17, Z17
+	VRNDSCALEPS $0x08, Z0, Z16
+	VSUBPS      Z17, Z3, Z18
+	VMAXPS      Z16, Z18, Z16
+	VSUBPS      Z17, Z4, Z18
+	VMINPS      Z16, Z18, Z16
+	VADDPS      Z17, Z16, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z6
-	VMOVUPS.Z   192(R8), K6, Z16
-	VDIVPS      Z6, Z0, Z0
-	VCVTDQ2PS   Z16, Z16
-	VRNDSCALEPS $0x08, Z0, Z6
-	VSUBPS      Z16, Z3, Z3
-	VMAXPS      Z6, Z3, Z6
-	VSUBPS      Z16, Z4, Z4
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z16, Z6, Z6
+	VMOVUPS.Z   192(DX), K7, Z17
+	VMOVUPS.Z   192(R8), K7, Z18
+	VDIVPS      Z17, Z0, Z0
+	VCVTDQ2PS   Z18, Z18
+	VRNDSCALEPS $0x08, Z0, Z17
+	VSUBPS      Z18, Z3, Z3
+	VMAXPS      Z17, Z3, Z17
+	VSUBPS      Z18, Z4, Z4
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z18, Z17, Z17
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
 
 lanetailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z6, Z5, Z5
-	VPACKSSWB  Z5, Z1, Z1
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKSSWB  Z16, Z1, Z1
 	VPERMD     Z1, Z14, Z1
-	VPANDD     Z9, Z1, Z0
+	VPANDD     Z7, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z8, Z0, Z0
-	VPMADDWD   Z7, Z0, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z5, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R9), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeMinvalPacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 0x80008000, Z13 table, Z8 0x3030303, Z7 0x4010401, Z6 0x100001
-	// per group: Z5 scale, Z4 recip, Z3 minval
-	// vector registers in use at once: 21
+	// per call: Z15 least, Z11 most, Z14 Narrow16, Z12 NarrowS8, Z0 Narrow16, Z10 NarrowS8, Z9 table, Z8 table, K6 Uppers, Z7 0x80008000, Z13 table, Z6 0x3030303, Z5 0x4010401, Z4 0x100001
+	// per group: Z3 scale, Z2 recip, Z1 minval
+	// vector registers in use at once: 23
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -19155,17 +21664,21 @@ TEXT ·QuantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         minval+32(FP), R8
 	VBROADCASTSS least+40(FP), Z15
 	VPACKSSDW    Z15, Z15, Z14
-	VMOVUPS      constantsAVX512<>+4(SB), Z13
+	VMOVUPS      constantsAVX512<>+132(SB), Z13
 	VPACKSSWB    Z14, Z14, Z0
 	VPERMD       Z0, Z13, Z12
 	VBROADCASTSS most+44(FP), Z11
 	VPACKSSDW    Z11, Z11, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z13, Z10
-	VBROADCASTSS constantsAVX512<>+0(SB), Z9
-	VBROADCASTSS constantsAVX512<>+84(SB), Z8
-	VBROADCASTSS constantsAVX512<>+88(SB), Z7
-	VBROADCASTSS constantsAVX512<>+92(SB), Z6
+	VMOVUPS      constantsAVX512<>+0(SB), Z9
+	VMOVUPS      constantsAVX512<>+64(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VBROADCASTSS constantsAVX512<>+128(SB), Z7
+	VBROADCASTSS constantsAVX512<>+224(SB), Z6
+	VBROADCASTSS constantsAVX512<>+228(SB), Z5
+	VBROADCASTSS constantsAVX512<>+232(SB), Z4
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -19185,9 +21698,9 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (R8), Z1
 	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
@@ -19201,87 +21714,79 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z1
+	VPERMW.Z     (SI), Z9, K6, Z17
+	VSUBPS       Z1, Z17, Z17
+	VMULPS       Z2, Z17, Z18
+	VFNMADD231PS Z3, Z18, Z17
+	VFMADD231PS  Z2, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     (SI), Z8, K6, Z17
+	VSUBPS       Z1, Z17, Z17
+	VMULPS       Z2, Z17, Z19
+	VFNMADD231PS Z3, Z19, Z17
+	VFMADD231PS  Z2, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z17
+	VSUBPS       Z1, Z17, Z17
+	VMULPS       Z2, Z17, Z18
+	VFNMADD231PS Z3, Z18, Z17
+	VFMADD231PS  Z2, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     64(SI), Z8, K6, Z17
+	VSUBPS       Z1, Z17, Z17
+	VMULPS       Z2, Z17, Z19
+	VFNMADD231PS Z3, Z19, Z17
+	VFMADD231PS  Z2, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z16
 	CMPQ         R10, $+128
 	JLT          groupends
 
 groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z18
-	VFNMADD231PS Z5, Z18, Z0
-	VFMADD231PS  Z4, Z0, Z18
+	VPERMW.Z     128(SI), Z9, K6, Z17
+	VSUBPS       Z1, Z17, Z17
+	VMULPS       Z2, Z17, Z18
+	VFNMADD231PS Z3, Z18, Z17
+	VFMADD231PS  Z2, Z17, Z18
 	VCVTPS2DQ    Z18, Z18
-	VPACKSSDW    Z18, Z17, Z17
-	VPADDSW      Z14, Z2, Z0
-	VPADDSW      Z14, Z1, Z18
-	VPMINSW      Z1, Z2, Z19
-	VPCMPEQW     Z9, Z19, K1
+	VPERMW.Z     128(SI), Z8, K6, Z17
+	VSUBPS       Z1, Z17, Z17
+	VMULPS       Z2, Z17, Z19
+	VFNMADD231PS Z3, Z19, Z17
+	VFMADD231PS  Z2, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPERMW.Z     192(SI), Z9, K6, Z17
+	VSUBPS       Z1, Z17, Z17
+	VMULPS       Z2, Z17, Z19
+	VFNMADD231PS Z3, Z19, Z17
+	VFMADD231PS  Z2, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPERMW.Z     192(SI), Z8, K6, Z17
+	VSUBPS       Z1, Z17, Z17
+	VMULPS       Z2, Z17, Z20
+	VFNMADD231PS Z3, Z20, Z17
+	VFMADD231PS  Z2, Z17, Z20
+	VCVTPS2DQ    Z20, Z20
+	VPACKSSDW    Z20, Z19, Z19
+	VPADDSW      Z14, Z0, Z17
+	VPADDSW      Z14, Z16, Z20
+	VPMINSW      Z16, Z0, Z21
+	VPCMPEQW     Z7, Z21, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPACKSSWB    Z18, Z0, Z0
-	VPERMD       Z0, Z13, Z0
-	VPMAXSB      Z12, Z0, Z0
-	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z18
-	VPMADDUBSW   Z7, Z18, Z18
-	VPMADDWD     Z6, Z18, Z18
-	VPMOVDB      Z18, X18
-	VMOVUPS      X18, (DI)
-	VMOVAPS      Z16, Z2
-	VMOVAPS      Z17, Z1
+	VPACKSSWB    Z20, Z17, Z17
+	VPERMD       Z17, Z13, Z17
+	VPMAXSB      Z12, Z17, Z17
+	VPMINSB      Z10, Z17, Z17
+	VPANDD       Z6, Z17, Z20
+	VPMADDUBSW   Z5, Z20, Z20
+	VPMADDWD     Z4, Z20, Z20
+	VPMOVDB      Z20, X20
+	VMOVUPS      X20, (DI)
+	VMOVAPS      Z18, Z0
+	VMOVAPS      Z19, Z16
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
@@ -19295,53 +21800,49 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFNMADD231PS.BCST 4(DX), Z17, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z18
+	VPERMW.Z          128(SI), Z9, K6, Z17
+	VSUBPS.BCST       4(R8), Z17, Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z17
+	VFMADD231PS.BCST  4(BX), Z17, Z18
 	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z2, Z0
-	VPADDSW           Z14, Z1, Z18
-	VPMINSW           Z1, Z2, Z19
-	VPCMPEQW          Z9, Z19, K1
+	VPERMW.Z          128(SI), Z8, K6, Z17
+	VSUBPS.BCST       4(R8), Z17, Z17
+	VMULPS.BCST       4(BX), Z17, Z19
+	VFNMADD231PS.BCST 4(DX), Z19, Z17
+	VFMADD231PS.BCST  4(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPERMW.Z          192(SI), Z9, K6, Z17
+	VSUBPS.BCST       4(R8), Z17, Z17
+	VMULPS.BCST       4(BX), Z17, Z19
+	VFNMADD231PS.BCST 4(DX), Z19, Z17
+	VFMADD231PS.BCST  4(BX), Z17, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          192(SI), Z8, K6, Z17
+	VSUBPS.BCST       4(R8), Z17, Z17
+	VMULPS.BCST       4(BX), Z17, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z17
+	VFMADD231PS.BCST  4(BX), Z17, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z14, Z0, Z17
+	VPADDSW           Z14, Z16, Z20
+	VPMINSW           Z16, Z0, Z21
+	VPCMPEQW          Z7, Z21, K1
 	KORTESTQ          K1, K1
 	JNE               groupturned
-	VPACKSSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z18
-	VPMADDUBSW        Z7, Z18, Z18
-	VPMADDWD          Z6, Z18, Z18
-	VPMOVDB           Z18, X18
-	VMOVUPS           X18, (DI)
-	VMOVAPS           Z16, Z2
-	VMOVAPS           Z17, Z1
+	VPACKSSWB         Z20, Z17, Z17
+	VPERMD            Z17, Z13, Z17
+	VPMAXSB           Z12, Z17, Z17
+	VPMINSB           Z10, Z17, Z17
+	VPANDD            Z6, Z17, Z20
+	VPMADDUBSW        Z5, Z20, Z20
+	VPMADDWD          Z4, Z20, Z20
+	VPMOVDB           Z20, X20
+	VMOVUPS           X20, (DI)
+	VMOVAPS           Z18, Z0
+	VMOVAPS           Z19, Z16
 	ADDQ              $+4, DX
 	ADDQ              $+4, BX
 	ADDQ              $+4, R8
@@ -19355,58 +21856,54 @@ groupturn:
 	JNE               groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (R8), Z1
 	CMPQ         R10, $+128
 	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VMULPS       Z4, Z2, Z16
-	VFNMADD231PS Z5, Z16, Z2
-	VFMADD231PS  Z4, Z2, Z16
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VMULPS       Z4, Z2, Z17
-	VFNMADD231PS Z5, Z17, Z2
-	VFMADD231PS  Z4, Z2, Z17
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
+	VPADDSW      Z14, Z16, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z17
+	VSUBPS       Z1, Z17, Z17
+	VMULPS       Z2, Z17, Z18
+	VFNMADD231PS Z3, Z18, Z17
+	VFMADD231PS  Z2, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     64(SI), Z8, K6, Z17
+	VSUBPS       Z1, Z17, Z17
+	VMULPS       Z2, Z17, Z19
+	VFNMADD231PS Z3, Z19, Z17
+	VFMADD231PS  Z2, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPADDSW      Z14, Z18, Z17
+	VPMINSW      Z18, Z16, Z16
+	VPCMPEQW     Z7, Z16, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
+	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMADDWD     Z6, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
+	VPANDD       Z6, Z0, Z16
+	VPMADDUBSW   Z5, Z16, Z16
+	VPMADDWD     Z4, Z16, Z16
+	VPMOVDB      Z16, X16
+	VMOVUPS      X16, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -19423,9 +21920,9 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (DX), Z1
 
 groupmeet:
 	MOVQ R10, R12
@@ -19434,63 +21931,59 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z3, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
 	SUBQ         $+16, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VSUBPS       Z3, Z0, Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z1, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPADDSW      Z14, Z16, Z0
 	SUBQ         $+16, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z5, Z2, Z2
-	VMULPS       Z4, Z2, Z16
-	VFNMADD231PS Z3, Z16, Z2
-	VFMADD231PS  Z4, Z2, Z16
-	VCVTPS2DQ    Z16, Z16
+	VPERMW.Z     64(SI), Z9, K6, Z17
+	VSUBPS       Z3, Z17, Z17
+	VMULPS       Z2, Z17, Z18
+	VFNMADD231PS Z1, Z18, Z17
+	VFMADD231PS  Z2, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
 	SUBQ         $+16, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z5, Z2, Z2
-	VMULPS       Z4, Z2, Z17
-	VFNMADD231PS Z3, Z17, Z2
-	VFMADD231PS  Z4, Z2, Z17
-	VCVTPS2DQ    Z17, Z17
-	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
+	VPERMW.Z     64(SI), Z8, K6, Z17
+	VSUBPS       Z3, Z17, Z17
+	VMULPS       Z2, Z17, Z19
+	VFNMADD231PS Z1, Z19, Z17
+	VFMADD231PS  Z2, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPADDSW      Z14, Z18, Z17
+	VPMINSW      Z18, Z16, Z16
+	VPCMPEQW     Z7, Z16, K1
 	KORTESTQ     K1, K1
 	JNE          groupmeetrare
-	VPACKSSWB    Z2, Z0, Z0
+	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMADDWD     Z6, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVUPS      X1, (DI)
+	VPANDD       Z6, Z0, Z16
+	VPMADDUBSW   Z5, Z16, Z16
+	VPMADDWD     Z4, Z16, Z16
+	VPMOVDB      Z16, X16
+	VMOVUPS      X16, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -19526,78 +22019,80 @@ grouppieces:
 	MOVQ R10, R9
 
 grouppiece:
-	VBROADCASTSS (DX), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (R8), Z1
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z16
-	VFNMADD231PS Z5, Z16, Z0
-	VFMADD231PS  Z4, Z0, Z16
-	VCVTPS2DQ    Z16, Z16
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z3, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z17
-	VFNMADD231PS Z5, Z17, Z0
-	VFMADD231PS  Z4, Z0, Z17
-	VCVTPS2DQ    Z17, Z17
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z19
+	VFNMADD231PS Z3, Z19, Z0
+	VFMADD231PS  Z2, Z0, Z19
+	VCVTPS2DQ    Z19, Z19
 
 grouptailnarrow:
-	VPACKSSDW  Z2, Z1, Z1
-	VPADDSW    Z14, Z1, Z0
 	VPACKSSDW  Z17, Z16, Z16
-	VPADDSW    Z14, Z16, Z2
-	VPMINSW    Z16, Z1, Z1
-	VPCMPEQW   Z9, Z1, K1
+	VPADDSW    Z14, Z16, Z0
+	VPACKSSDW  Z19, Z18, Z18
+	VPADDSW    Z14, Z18, Z17
+	VPMINSW    Z18, Z16, Z16
+	VPCMPEQW   Z7, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        grouptailrare
-	VPACKSSWB  Z2, Z0, Z0
+	VPACKSSWB  Z17, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMADDWD   Z6, Z1, Z1
-	VPMOVDB    Z1, X1
+	VPANDD     Z6, Z0, Z16
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z16, K7, Z16
+	VPMADDUBSW Z5, Z16, Z16
+	VPMADDWD   Z4, Z16, Z16
+	VPMOVDB    Z16, X16
 	LEAQ       3(R9), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X16, K7, (DI)
 
 grouptailback:
 	MOVQ  R9, AX
@@ -19637,85 +22132,77 @@ short2:
 	JGT               short2stream
 	CMPQ              R10, $+8
 	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFNMADD231PS.BCST (DX), Z16, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z3
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFNMADD231PS.BCST 4(DX), Z1, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z2
+	VPERMW.Z          (SI), Z9, K6, Z16
+	VSUBPS.BCST       (R8), Z16, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFNMADD231PS.BCST (DX), Z17, Z16
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          (SI), Z8, K6, Z16
+	VSUBPS.BCST       (R8), Z16, Z16
+	VMULPS.BCST       (BX), Z16, Z18
+	VFNMADD231PS.BCST (DX), Z18, Z16
+	VFMADD231PS.BCST  (BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z1
+	VPERMW.Z          64(SI), Z9, K6, Z16
+	VSUBPS.BCST       4(R8), Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          64(SI), Z8, K6, Z16
+	VSUBPS.BCST       4(R8), Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z0
 
 short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFNMADD231PS.BCST 8(DX), Z1, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       8(R8), Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFNMADD231PS.BCST 8(DX), Z16, Z0
-	VFMADD231PS.BCST  8(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFNMADD231PS.BCST 12(DX), Z16, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       12(R8), Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFNMADD231PS.BCST 12(DX), Z17, Z0
-	VFMADD231PS.BCST  12(BX), Z0, Z17
+	VPERMW.Z          128(SI), Z9, K6, Z16
+	VSUBPS.BCST       8(R8), Z16, Z16
+	VMULPS.BCST       8(BX), Z16, Z17
+	VFNMADD231PS.BCST 8(DX), Z17, Z16
+	VFMADD231PS.BCST  8(BX), Z16, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPACKSSDW         Z17, Z16, Z16
-	VPADDSW           Z14, Z3, Z0
-	VPADDSW           Z14, Z2, Z17
-	VPMINSW           Z2, Z3, Z18
-	VPCMPEQW          Z9, Z18, K1
+	VPERMW.Z          128(SI), Z8, K6, Z16
+	VSUBPS.BCST       8(R8), Z16, Z16
+	VMULPS.BCST       8(BX), Z16, Z18
+	VFNMADD231PS.BCST 8(DX), Z18, Z16
+	VFMADD231PS.BCST  8(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPERMW.Z          192(SI), Z9, K6, Z16
+	VSUBPS.BCST       12(R8), Z16, Z16
+	VMULPS.BCST       12(BX), Z16, Z18
+	VFNMADD231PS.BCST 12(DX), Z18, Z16
+	VFMADD231PS.BCST  12(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPERMW.Z          192(SI), Z8, K6, Z16
+	VSUBPS.BCST       12(R8), Z16, Z16
+	VMULPS.BCST       12(BX), Z16, Z19
+	VFNMADD231PS.BCST 12(DX), Z19, Z16
+	VFMADD231PS.BCST  12(BX), Z16, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPACKSSDW         Z19, Z18, Z18
+	VPADDSW           Z14, Z1, Z16
+	VPADDSW           Z14, Z0, Z19
+	VPMINSW           Z0, Z1, Z20
+	VPCMPEQW          Z7, Z20, K1
 	KORTESTQ          K1, K1
 	JNE               short2loop
-	VPACKSSWB         Z17, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z17
-	VPMADDUBSW        Z7, Z17, Z17
-	VPMADDWD          Z6, Z17, Z17
-	VPMOVDB           Z17, X17
-	VMOVUPS           X17, (DI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z16, Z2
+	VPACKSSWB         Z19, Z16, Z16
+	VPERMD            Z16, Z13, Z16
+	VPMAXSB           Z12, Z16, Z16
+	VPMINSB           Z10, Z16, Z16
+	VPANDD            Z6, Z16, Z19
+	VPMADDUBSW        Z5, Z19, Z19
+	VPMADDWD          Z4, Z19, Z19
+	VPMOVDB           Z19, X19
+	VMOVUPS           X19, (DI)
+	VMOVAPS           Z17, Z1
+	VMOVAPS           Z18, Z0
 	ADDQ              $+8, DX
 	ADDQ              $+8, BX
 	ADDQ              $+8, R8
@@ -19726,51 +22213,47 @@ short2ahead:
 	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z3
+	VBROADCASTSS      4(DX), Z2
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VSUBPS.BCST       (R8), Z0, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z8, K6, Z0
 	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
+	VPACKSSDW         Z16, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z16
+	VSUBPS.BCST       4(R8), Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          64(SI), Z8, K6, Z16
+	VSUBPS.BCST       4(R8), Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z14, Z17, Z16
+	VPMINSW           Z17, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
+	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMADDWD          Z6, Z1, Z1
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z5, Z1, Z1
+	VPMADDWD          Z4, Z1, Z1
 	VPMOVDB           Z1, X1
 	VMOVUPS           X1, (DI)
 
@@ -19801,85 +22284,77 @@ short4:
 	JGT               short4stream
 	CMPQ              R10, $+16
 	JLT               short4loop
-	VPMOVZXWD         (SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VSUBPS.BCST       (R8), Z16, Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFNMADD231PS.BCST (DX), Z17, Z16
-	VFMADD231PS.BCST  (BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         32(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VSUBPS.BCST       4(R8), Z16, Z16
-	VMULPS.BCST       4(BX), Z16, Z18
-	VFNMADD231PS.BCST 4(DX), Z18, Z16
-	VFMADD231PS.BCST  4(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z1
-	VPMOVZXWD         64(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VSUBPS.BCST       8(R8), Z16, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         96(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VSUBPS.BCST       12(R8), Z16, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z0
+	VPERMW.Z          (SI), Z9, K6, Z18
+	VSUBPS.BCST       (R8), Z18, Z18
+	VMULPS.BCST       (BX), Z18, Z19
+	VFNMADD231PS.BCST (DX), Z19, Z18
+	VFMADD231PS.BCST  (BX), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          (SI), Z8, K6, Z18
+	VSUBPS.BCST       4(R8), Z18, Z18
+	VMULPS.BCST       4(BX), Z18, Z20
+	VFNMADD231PS.BCST 4(DX), Z20, Z18
+	VFMADD231PS.BCST  4(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z16
+	VPERMW.Z          64(SI), Z9, K6, Z18
+	VSUBPS.BCST       8(R8), Z18, Z18
+	VMULPS.BCST       8(BX), Z18, Z19
+	VFNMADD231PS.BCST 8(DX), Z19, Z18
+	VFMADD231PS.BCST  8(BX), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          64(SI), Z8, K6, Z18
+	VSUBPS.BCST       12(R8), Z18, Z18
+	VMULPS.BCST       12(BX), Z18, Z20
+	VFNMADD231PS.BCST 12(DX), Z20, Z18
+	VFMADD231PS.BCST  12(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z17
 
 short4ahead:
-	VPMOVZXWD         128(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VSUBPS.BCST       16(R8), Z16, Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFNMADD231PS.BCST 16(DX), Z17, Z16
-	VFMADD231PS.BCST  16(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         160(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VSUBPS.BCST       20(R8), Z16, Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFNMADD231PS.BCST 20(DX), Z18, Z16
-	VFMADD231PS.BCST  20(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPMOVZXWD         192(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VSUBPS.BCST       24(R8), Z16, Z16
-	VMULPS.BCST       24(BX), Z16, Z18
-	VFNMADD231PS.BCST 24(DX), Z18, Z16
-	VFMADD231PS.BCST  24(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPMOVZXWD         224(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VSUBPS.BCST       28(R8), Z16, Z16
-	VMULPS.BCST       28(BX), Z16, Z19
-	VFNMADD231PS.BCST 28(DX), Z19, Z16
-	VFMADD231PS.BCST  28(BX), Z16, Z19
+	VPERMW.Z          128(SI), Z9, K6, Z18
+	VSUBPS.BCST       16(R8), Z18, Z18
+	VMULPS.BCST       16(BX), Z18, Z19
+	VFNMADD231PS.BCST 16(DX), Z19, Z18
+	VFMADD231PS.BCST  16(BX), Z18, Z19
 	VCVTPS2DQ         Z19, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPADDSW           Z14, Z1, Z16
-	VPADDSW           Z14, Z0, Z19
-	VPMINSW           Z0, Z1, Z20
-	VPCMPEQW          Z9, Z20, K1
+	VPERMW.Z          128(SI), Z8, K6, Z18
+	VSUBPS.BCST       20(R8), Z18, Z18
+	VMULPS.BCST       20(BX), Z18, Z20
+	VFNMADD231PS.BCST 20(DX), Z20, Z18
+	VFMADD231PS.BCST  20(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z18
+	VSUBPS.BCST       24(R8), Z18, Z18
+	VMULPS.BCST       24(BX), Z18, Z20
+	VFNMADD231PS.BCST 24(DX), Z20, Z18
+	VFMADD231PS.BCST  24(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPERMW.Z          192(SI), Z8, K6, Z18
+	VSUBPS.BCST       28(R8), Z18, Z18
+	VMULPS.BCST       28(BX), Z18, Z21
+	VFNMADD231PS.BCST 28(DX), Z21, Z18
+	VFMADD231PS.BCST  28(BX), Z18, Z21
+	VCVTPS2DQ         Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPADDSW           Z14, Z16, Z18
+	VPADDSW           Z14, Z17, Z21
+	VPMINSW           Z17, Z16, Z22
+	VPCMPEQW          Z7, Z22, K1
 	KORTESTQ          K1, K1
 	JNE               short4loop
-	VPACKSSWB         Z19, Z16, Z16
-	VPERMD            Z16, Z13, Z16
-	VPMAXSB           Z12, Z16, Z16
-	VPMINSB           Z10, Z16, Z16
-	VPANDD            Z8, Z16, Z19
-	VPMADDUBSW        Z7, Z19, Z19
-	VPMADDWD          Z6, Z19, Z19
-	VPMOVDB           Z19, X19
-	VMOVUPS           X19, (DI)
-	VMOVAPS           Z17, Z1
-	VMOVAPS           Z18, Z0
+	VPACKSSWB         Z21, Z18, Z18
+	VPERMD            Z18, Z13, Z18
+	VPMAXSB           Z12, Z18, Z18
+	VPMINSB           Z10, Z18, Z18
+	VPANDD            Z6, Z18, Z21
+	VPMADDUBSW        Z5, Z21, Z21
+	VPMADDWD          Z4, Z21, Z21
+	VPMOVDB           Z21, X21
+	VMOVUPS           X21, (DI)
+	VMOVAPS           Z19, Z16
+	VMOVAPS           Z20, Z17
 	ADDQ              $+16, DX
 	ADDQ              $+16, BX
 	ADDQ              $+16, R8
@@ -19890,55 +22365,51 @@ short4ahead:
 	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VSUBPS.BCST       8(R8), Z16, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
+	VBROADCASTSS      (DX), Z3
+	VBROADCASTSS      4(DX), Z2
+	VBROADCASTSS      8(DX), Z1
+	VBROADCASTSS      12(DX), Z0
+	VPERMW.Z          (SI), Z9, K6, Z16
+	VSUBPS.BCST       (R8), Z16, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFNMADD231PS.BCST (DX), Z17, Z16
+	VFMADD231PS.BCST  (BX), Z16, Z17
 	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         96(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VSUBPS.BCST       12(R8), Z16, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
+	VPERMW.Z          (SI), Z8, K6, Z16
+	VSUBPS.BCST       4(R8), Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
 	VCVTPS2DQ         Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
 	VPADDSW           Z14, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
+	VPERMW.Z          64(SI), Z9, K6, Z18
+	VSUBPS.BCST       8(R8), Z18, Z18
+	VMULPS.BCST       8(BX), Z18, Z19
+	VFNMADD231PS.BCST 8(DX), Z19, Z18
+	VFMADD231PS.BCST  8(BX), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          64(SI), Z8, K6, Z18
+	VSUBPS.BCST       12(R8), Z18, Z18
+	VMULPS.BCST       12(BX), Z18, Z20
+	VFNMADD231PS.BCST 12(DX), Z20, Z18
+	VFMADD231PS.BCST  12(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z14, Z19, Z18
+	VPMINSW           Z19, Z17, Z17
+	VPCMPEQW          Z7, Z17, K1
 	KORTESTQ          K1, K1
 	JNE               short4rare
-	VPACKSSWB         Z16, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMADDWD          Z6, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVUPS           X1, (DI)
+	VPACKSSWB         Z18, Z16, Z16
+	VPERMD            Z16, Z13, Z16
+	VPMAXSB           Z12, Z16, Z16
+	VPMINSB           Z10, Z16, Z16
+	VPANDD            Z6, Z16, Z17
+	VPMADDUBSW        Z5, Z17, Z17
+	VPMADDWD          Z4, Z17, Z17
+	VPMOVDB           Z17, X17
+	VMOVUPS           X17, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -19965,8 +22436,7 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (BX), Z2
 	VMOVUPS      (R8), Z3
@@ -19975,51 +22445,48 @@ laneloop:
 	VFNMADD231PS Z1, Z3, Z0
 	VFMADD231PS  Z2, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VMOVUPS      64(DX), Z1
 	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R8), Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z14, Z3, Z0
-	VPMOVZXWD    64(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS      128(DX), Z2
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      128(R8), Z5
-	VSUBPS       Z5, Z1, Z1
-	VMULPS       Z4, Z1, Z5
-	VFNMADD231PS Z2, Z5, Z1
-	VFMADD231PS  Z4, Z1, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPMOVZXWD    96(SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMOVUPS      192(DX), Z2
-	VMOVUPS      192(BX), Z4
-	VMOVUPS      192(R8), Z16
-	VSUBPS       Z16, Z1, Z1
-	VMULPS       Z4, Z1, Z16
-	VFNMADD231PS Z2, Z16, Z1
-	VFMADD231PS  Z4, Z1, Z16
+	VMOVUPS      64(R8), Z16
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z1, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPADDSW      Z14, Z5, Z1
-	VPMINSW      Z5, Z3, Z3
-	VPCMPEQW     Z9, Z3, K1
+	VPACKSSDW    Z16, Z3, Z3
+	VPADDSW      Z14, Z3, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z1
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      128(BX), Z16
+	VMOVUPS      128(R8), Z17
+	VSUBPS       Z17, Z1, Z1
+	VMULPS       Z16, Z1, Z17
+	VFNMADD231PS Z2, Z17, Z1
+	VFMADD231PS  Z16, Z1, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPERMW.Z     64(SI), Z8, K6, Z1
+	VMOVUPS      192(DX), Z2
+	VMOVUPS      192(BX), Z16
+	VMOVUPS      192(R8), Z18
+	VSUBPS       Z18, Z1, Z1
+	VMULPS       Z16, Z1, Z18
+	VFNMADD231PS Z2, Z18, Z1
+	VFMADD231PS  Z16, Z1, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPADDSW      Z14, Z17, Z1
+	VPMINSW      Z17, Z3, Z3
+	VPCMPEQW     Z7, Z3, K1
 	KORTESTQ     K1, K1
 	JNE          lanerare
 	VPACKSSWB    Z1, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMADDWD     Z6, Z1, Z1
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z5, Z1, Z1
+	VPMADDWD     Z4, Z1, Z1
 	VPMOVDB      Z1, X1
 	VMOVUPS      X1, (DI)
 
@@ -20038,7 +22505,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -20052,71 +22520,72 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
-	VSUBPS       Z4, Z0, Z0
-	VMULPS       Z2, Z0, Z4
-	VFNMADD231PS Z1, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	CMPQ         R9, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z2, Z0, Z5
-	VFNMADD231PS Z1, Z5, Z0
-	VFMADD231PS  Z2, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	CMPQ         R9, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z16
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z16
 	VSUBPS       Z16, Z0, Z0
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
+	CMPQ         R9, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z17
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z1, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	CMPQ         R9, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z18
+	VSUBPS       Z18, Z0, Z0
+	VMULPS       Z2, Z0, Z18
+	VFNMADD231PS Z1, Z18, Z0
+	VFMADD231PS  Z2, Z0, Z18
+	VCVTPS2DQ    Z18, Z18
 
 lanetailnarrow:
-	VPACKSSDW  Z4, Z3, Z3
+	VPACKSSDW  Z16, Z3, Z3
 	VPADDSW    Z14, Z3, Z0
-	VPACKSSDW  Z16, Z5, Z5
-	VPADDSW    Z14, Z5, Z1
-	VPMINSW    Z5, Z3, Z3
-	VPCMPEQW   Z9, Z3, K1
+	VPACKSSDW  Z18, Z17, Z17
+	VPADDSW    Z14, Z17, Z1
+	VPMINSW    Z17, Z3, Z3
+	VPCMPEQW   Z7, Z3, K1
 	KORTESTQ   K1, K1
 	JNE        lanetailrare
 	VPACKSSWB  Z1, Z0, Z0
 	VPERMD     Z0, Z13, Z0
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z1
+	VPANDD     Z6, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMADDWD   Z6, Z1, Z1
+	VPMADDUBSW Z5, Z1, Z1
+	VPMADDWD   Z4, Z1, Z1
 	VPMOVDB    Z1, X1
 	LEAQ       3(R9), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (DI)
 
 lanetailback:
 laneend:
@@ -20134,51 +22603,47 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z4, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z5, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z14, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VMULPS       Z4, Z2, Z16
-	VFNMADD231PS Z5, Z16, Z2
-	VFMADD231PS  Z4, Z2, Z16
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z16
+	VFNMADD231PS Z3, Z16, Z0
+	VFMADD231PS  Z2, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VMULPS       Z4, Z2, Z17
-	VFNMADD231PS Z5, Z17, Z2
-	VFMADD231PS  Z4, Z2, Z17
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z17
+	VFNMADD231PS Z3, Z17, Z0
+	VFMADD231PS  Z2, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	VPACKSSDW    Z17, Z16, Z16
-	VPADDSW      Z14, Z16, Z2
-	VPMINSW      Z16, Z1, Z1
-	VPCMPEQW     Z9, Z1, K1
+	VPADDSW      Z14, Z16, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z17
+	VSUBPS       Z1, Z17, Z17
+	VMULPS       Z2, Z17, Z18
+	VFNMADD231PS Z3, Z18, Z17
+	VFMADD231PS  Z2, Z17, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPERMW.Z     64(SI), Z8, K6, Z17
+	VSUBPS       Z1, Z17, Z17
+	VMULPS       Z2, Z17, Z19
+	VFNMADD231PS Z3, Z19, Z17
+	VFMADD231PS  Z2, Z17, Z19
+	VCVTPS2DQ    Z19, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPADDSW      Z14, Z18, Z17
+	VPMINSW      Z18, Z16, Z16
+	VPCMPEQW     Z7, Z16, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
-	VPACKSSWB    Z2, Z0, Z0
+	VPACKSSWB    Z17, Z0, Z0
 	VPERMD       Z0, Z13, Z0
 	VPMAXSB      Z12, Z0, Z0
 	VPMINSB      Z10, Z0, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMADDWD     Z6, Z1, Z1
-	VPMOVDB      Z1, X1
-	VMOVNTPS     X1, (DI)
+	VPANDD       Z6, Z0, Z16
+	VPMADDUBSW   Z5, Z16, Z16
+	VPMADDWD     Z4, Z16, Z16
+	VPMOVDB      Z16, X16
+	VMOVNTPS     X16, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R10
@@ -20187,82 +22652,78 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VPADDSW    Z14, Z2, Z0
-	VPADDSW    Z14, Z1, Z16
-	VPMINSW    Z1, Z2, Z17
-	VPCMPEQW   Z9, Z17, K1
+	VPADDSW    Z14, Z0, Z17
+	VPADDSW    Z14, Z16, Z18
+	VPMINSW    Z16, Z0, Z19
+	VPCMPEQW   Z7, Z19, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPACKSSWB  Z16, Z0, Z0
-	VPERMD     Z0, Z13, Z0
-	VPMAXSB    Z12, Z0, Z0
-	VPMINSB    Z10, Z0, Z0
-	VPANDD     Z8, Z0, Z16
-	VPMADDUBSW Z7, Z16, Z16
-	VPMADDWD   Z6, Z16, Z16
-	VPMOVDB    Z16, X16
-	VMOVUPS    X16, (DI)
+	VPACKSSWB  Z18, Z17, Z17
+	VPERMD     Z17, Z13, Z17
+	VPMAXSB    Z12, Z17, Z17
+	VPMINSB    Z10, Z17, Z17
+	VPANDD     Z6, Z17, Z18
+	VPMADDUBSW Z5, Z18, Z18
+	VPMADDWD   Z4, Z18, Z18
+	VPMOVDB    Z18, X18
+	VMOVUPS    X18, (DI)
 	ADDQ       $+16, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, R10
 	JMP        groupwhole
 
 grouprare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z11, Z17
-	VSUBPS      Z2, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z2, Z1, Z1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VSUBPS      Z1, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VCVTDQ2PS   Z15, Z17
+	VSUBPS      Z17, Z17, Z18
+	VMAXPS      Z16, Z18, Z16
+	VCVTDQ2PS   Z11, Z19
+	VSUBPS      Z17, Z19, Z19
+	VMINPS      Z16, Z19, Z16
+	VADDPS      Z17, Z16, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VSUBPS      Z1, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z18, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z17, Z20, Z20
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPACKSSDW   Z20, Z16, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VSUBPS      Z1, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z18, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z17, Z20, Z20
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z2, Z19, Z19
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VSUBPS      Z1, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z18, Z21
+	VMINPS      Z21, Z19, Z21
+	VADDPS      Z17, Z21, Z21
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKSSWB   Z18, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPACKSSWB   Z20, Z16, Z16
+	VPERMD      Z16, Z13, Z16
+	VPANDD      Z6, Z16, Z0
+	VPMADDUBSW  Z5, Z0, Z0
+	VPMADDWD    Z4, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         groupback
@@ -20272,10 +22733,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z5
-	VBROADCASTSS 4(BX), K6, Z4
-	VBROADCASTSS 4(DX), K6, Z3
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z2
+	VBROADCASTSS 4(DX), K7, Z1
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -20296,9 +22757,9 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (DX), Z1
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -20306,10 +22767,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z5
-	VBROADCASTSS 4(BX), K6, Z4
-	VBROADCASTSS 4(DX), K6, Z3
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z2
+	VBROADCASTSS 4(DX), K7, Z1
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -20330,9 +22791,9 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (DX), Z1
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -20340,10 +22801,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z5
-	VBROADCASTSS 4(BX), K6, Z4
-	VBROADCASTSS 4(DX), K6, Z3
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z2
+	VBROADCASTSS 4(DX), K7, Z1
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -20364,9 +22825,9 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (DX), Z3
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (BX), Z2
+	VBROADCASTSS (DX), Z1
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -20374,10 +22835,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z5
-	VBROADCASTSS 4(BX), K6, Z4
-	VBROADCASTSS 4(DX), K6, Z3
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z3
+	VBROADCASTSS 4(BX), K7, Z2
+	VBROADCASTSS 4(DX), K7, Z1
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -20388,84 +22849,86 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z16
-	VMAXPS      Z1, Z16, Z1
-	VCVTDQ2PS   Z11, Z17
-	VSUBPS      Z2, Z17, Z17
-	VMINPS      Z1, Z17, Z1
-	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z1, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VCVTDQ2PS   Z15, Z17
+	VSUBPS      Z17, Z17, Z18
+	VMAXPS      Z16, Z18, Z16
+	VCVTDQ2PS   Z11, Z19
+	VSUBPS      Z17, Z19, Z19
+	VMINPS      Z16, Z19, Z16
+	VADDPS      Z17, Z16, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z16, Z18
-	VMINPS      Z18, Z17, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	CMPQ        R9, $+33
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z16, Z19
-	VMINPS      Z19, Z17, Z19
-	VADDPS      Z2, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	CMPQ        R9, $+49
-	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z20
-	VMAXPS      Z20, Z16, Z20
-	VMINPS      Z20, Z17, Z20
-	VADDPS      Z2, Z20, Z20
+	VMAXPS      Z20, Z18, Z20
+	VMINPS      Z20, Z19, Z20
+	VADDPS      Z17, Z20, Z20
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z20, Z20
 	VMOVAPS.Z   Z20, K1, Z20
+	CMPQ        R9, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z18, Z21
+	VMINPS      Z21, Z19, Z21
+	VADDPS      Z17, Z21, Z21
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	CMPQ        R9, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z22
+	VMAXPS      Z22, Z18, Z22
+	VMINPS      Z22, Z19, Z22
+	VADDPS      Z17, Z22, Z22
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z22, Z22
+	VMOVAPS.Z   Z22, K1, Z22
 
 grouptailrarenarrow:
-	VPACKSSDW  Z18, Z1, Z1
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKSSWB  Z19, Z1, Z1
-	VPERMD     Z1, Z13, Z1
-	VPANDD     Z8, Z1, Z0
+	VPACKSSDW  Z20, Z16, Z16
+	VPACKSSDW  Z22, Z21, Z21
+	VPACKSSWB  Z21, Z16, Z16
+	VPERMD     Z16, Z13, Z16
+	VPANDD     Z6, Z16, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMADDWD   Z6, Z0, Z0
+	VPMADDUBSW Z5, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R9), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -20482,51 +22945,47 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z3
+	VBROADCASTSS      4(DX), Z2
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VSUBPS.BCST       (R8), Z0, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFNMADD231PS.BCST (DX), Z1, Z0
 	VFMADD231PS.BCST  (BX), Z0, Z1
 	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          (SI), Z8, K6, Z0
 	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFNMADD231PS.BCST (DX), Z2, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z2
-	VCVTPS2DQ         Z2, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z3
-	VFNMADD231PS.BCST 4(DX), Z3, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z3
-	VCVTPS2DQ         Z3, Z3
-	VPMOVZXWD         96(SI), Z2
-	VPSLLD            $0x10, Z2, Z2
-	VSUBPS.BCST       4(R8), Z2, Z2
-	VMULPS.BCST       4(BX), Z2, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z2
-	VFMADD231PS.BCST  4(BX), Z2, Z16
+	VMULPS.BCST       (BX), Z0, Z16
+	VFNMADD231PS.BCST (DX), Z16, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z16
 	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z3, Z3
-	VPADDSW           Z14, Z3, Z2
-	VPMINSW           Z3, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
+	VPACKSSDW         Z16, Z1, Z1
+	VPADDSW           Z14, Z1, Z0
+	VPERMW.Z          64(SI), Z9, K6, Z16
+	VSUBPS.BCST       4(R8), Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z17
+	VFNMADD231PS.BCST 4(DX), Z17, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          64(SI), Z8, K6, Z16
+	VSUBPS.BCST       4(R8), Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z14, Z17, Z16
+	VPMINSW           Z17, Z1, Z1
+	VPCMPEQW          Z7, Z1, K1
 	KORTESTQ          K1, K1
 	JNE               short2rare
-	VPACKSSWB         Z2, Z0, Z0
+	VPACKSSWB         Z16, Z0, Z0
 	VPERMD            Z0, Z13, Z0
 	VPMAXSB           Z12, Z0, Z0
 	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMADDWD          Z6, Z1, Z1
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z5, Z1, Z1
+	VPMADDWD          Z4, Z1, Z1
 	VPMOVDB           Z1, X1
 	VMOVNTPS          X1, (DI)
 	ADDQ              $+8, DX
@@ -20540,132 +22999,9 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z16
-	VSUBPS      Z2, Z16, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z16, Z17
-	VADDPS      Z2, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z18
-	VMAXPS      Z18, Z3, Z18
-	VMINPS      Z18, Z16, Z18
-	VADDPS      Z2, Z18, Z18
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z18, Z18
-	VMOVAPS.Z   Z18, K1, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (DI)
-	JMP         short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z5
-	VBROADCASTSS      4(DX), Z4
-	VBROADCASTSS      8(DX), Z3
-	VBROADCASTSS      12(DX), Z2
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       (R8), Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFNMADD231PS.BCST (DX), Z1, Z0
-	VFMADD231PS.BCST  (BX), Z0, Z1
-	VCVTPS2DQ         Z1, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VSUBPS.BCST       4(R8), Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFNMADD231PS.BCST 4(DX), Z16, Z0
-	VFMADD231PS.BCST  4(BX), Z0, Z16
-	VCVTPS2DQ         Z16, Z16
-	VPACKSSDW         Z16, Z1, Z1
-	VPADDSW           Z14, Z1, Z0
-	VPMOVZXWD         64(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VSUBPS.BCST       8(R8), Z16, Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFNMADD231PS.BCST 8(DX), Z17, Z16
-	VFMADD231PS.BCST  8(BX), Z16, Z17
-	VCVTPS2DQ         Z17, Z17
-	VPMOVZXWD         96(SI), Z16
-	VPSLLD            $0x10, Z16, Z16
-	VSUBPS.BCST       12(R8), Z16, Z16
-	VMULPS.BCST       12(BX), Z16, Z18
-	VFNMADD231PS.BCST 12(DX), Z18, Z16
-	VFMADD231PS.BCST  12(BX), Z16, Z18
-	VCVTPS2DQ         Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPADDSW           Z14, Z17, Z16
-	VPMINSW           Z17, Z1, Z1
-	VPCMPEQW          Z9, Z1, K1
-	KORTESTQ          K1, K1
-	JNE               short4rare
-	VPACKSSWB         Z16, Z0, Z0
-	VPERMD            Z0, Z13, Z0
-	VPMAXSB           Z12, Z0, Z0
-	VPMINSB           Z10, Z0, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMADDWD          Z6, Z1, Z1
-	VPMOVDB           Z1, X1
-	VMOVNTPS          X1, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z5, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z15, Z16
 	VSUBPS      Z16, Z16, Z17
@@ -20677,21 +23013,8 @@ short4rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z4, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z19
-	VMAXPS      Z19, Z17, Z19
-	VMINPS      Z19, Z18, Z19
-	VADDPS      Z16, Z19, Z19
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z19, Z19
-	VMOVAPS.Z   Z19, K1, Z19
-	VPACKSSDW   Z19, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z3, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
 	VMAXPS      Z19, Z17, Z19
@@ -20700,9 +23023,19 @@ short4rare:
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z19, Z19
 	VMOVAPS.Z   Z19, K1, Z19
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
+	VPACKSSDW   Z19, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
+	VDIVPS      Z2, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z17, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z16, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z2, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z20
 	VMAXPS      Z20, Z17, Z20
@@ -20714,16 +23047,129 @@ short4rare:
 	VPACKSSDW   Z20, Z19, Z19
 	VPACKSSWB   Z19, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z5, Z0, Z0
+	VPMADDWD    Z4, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
+	JMP         short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z3
+	VBROADCASTSS      4(DX), Z2
+	VBROADCASTSS      8(DX), Z1
+	VBROADCASTSS      12(DX), Z0
+	VPERMW.Z          (SI), Z9, K6, Z16
+	VSUBPS.BCST       (R8), Z16, Z16
+	VMULPS.BCST       (BX), Z16, Z17
+	VFNMADD231PS.BCST (DX), Z17, Z16
+	VFMADD231PS.BCST  (BX), Z16, Z17
+	VCVTPS2DQ         Z17, Z17
+	VPERMW.Z          (SI), Z8, K6, Z16
+	VSUBPS.BCST       4(R8), Z16, Z16
+	VMULPS.BCST       4(BX), Z16, Z18
+	VFNMADD231PS.BCST 4(DX), Z18, Z16
+	VFMADD231PS.BCST  4(BX), Z16, Z18
+	VCVTPS2DQ         Z18, Z18
+	VPACKSSDW         Z18, Z17, Z17
+	VPADDSW           Z14, Z17, Z16
+	VPERMW.Z          64(SI), Z9, K6, Z18
+	VSUBPS.BCST       8(R8), Z18, Z18
+	VMULPS.BCST       8(BX), Z18, Z19
+	VFNMADD231PS.BCST 8(DX), Z19, Z18
+	VFMADD231PS.BCST  8(BX), Z18, Z19
+	VCVTPS2DQ         Z19, Z19
+	VPERMW.Z          64(SI), Z8, K6, Z18
+	VSUBPS.BCST       12(R8), Z18, Z18
+	VMULPS.BCST       12(BX), Z18, Z20
+	VFNMADD231PS.BCST 12(DX), Z20, Z18
+	VFMADD231PS.BCST  12(BX), Z18, Z20
+	VCVTPS2DQ         Z20, Z20
+	VPACKSSDW         Z20, Z19, Z19
+	VPADDSW           Z14, Z19, Z18
+	VPMINSW           Z19, Z17, Z17
+	VPCMPEQW          Z7, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z18, Z16, Z16
+	VPERMD            Z16, Z13, Z16
+	VPMAXSB           Z12, Z16, Z16
+	VPMINSB           Z10, Z16, Z16
+	VPANDD            Z6, Z16, Z17
+	VPMADDUBSW        Z5, Z17, Z17
+	VPMADDWD          Z4, Z17, Z17
+	VPMOVDB           Z17, X17
+	VMOVNTPS          X17, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z    (SI), Z9, K6, Z16
+	VSUBPS.BCST (R8), Z16, Z16
+	VDIVPS      Z3, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z17
+	VCVTDQ2PS   Z15, Z18
+	VSUBPS      Z18, Z18, Z19
+	VMAXPS      Z17, Z19, Z17
+	VCVTDQ2PS   Z11, Z20
+	VSUBPS      Z18, Z20, Z20
+	VMINPS      Z17, Z20, Z17
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPERMW.Z    (SI), Z8, K6, Z16
+	VSUBPS.BCST 4(R8), Z16, Z16
+	VDIVPS      Z2, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z21
+	VMAXPS      Z21, Z19, Z21
+	VMINPS      Z21, Z20, Z21
+	VADDPS      Z18, Z21, Z21
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPACKSSDW   Z21, Z17, Z17
+	VPERMW.Z    64(SI), Z9, K6, Z16
+	VSUBPS.BCST 8(R8), Z16, Z16
+	VDIVPS      Z1, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z21
+	VMAXPS      Z21, Z19, Z21
+	VMINPS      Z21, Z20, Z21
+	VADDPS      Z18, Z21, Z21
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+	VPERMW.Z    64(SI), Z8, K6, Z16
+	VSUBPS.BCST 12(R8), Z16, Z16
+	VDIVPS      Z0, Z16, Z16
+	VRNDSCALEPS $0x08, Z16, Z22
+	VMAXPS      Z22, Z19, Z22
+	VMINPS      Z22, Z20, Z22
+	VADDPS      Z18, Z22, Z22
+	VCMPPS      $0x07, Z16, Z16, K1
+	VCVTPS2DQ   Z22, Z22
+	VMOVAPS.Z   Z22, K1, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPACKSSWB   Z21, Z17, Z17
+	VPERMD      Z17, Z13, Z17
+	VPANDD      Z6, Z17, Z16
+	VPMADDUBSW  Z5, Z16, Z16
+	VPMADDWD    Z4, Z16, Z16
+	VPMOVDB     Z16, X16
+	VMOVUPS     X16, (DI)
 	JMP         short4back
 
 lanerare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMOVUPS     (DX), Z1
 	VMOVUPS     (R8), Z2
 	VSUBPS      Z2, Z0, Z0
@@ -20732,64 +23178,62 @@ lanerare:
 	VCVTDQ2PS   Z15, Z2
 	VSUBPS      Z2, Z2, Z3
 	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z11, Z16
+	VSUBPS      Z2, Z16, Z16
+	VMINPS      Z1, Z16, Z1
 	VADDPS      Z2, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     64(DX), Z5
-	VMOVUPS     64(R8), Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMOVUPS     64(DX), Z17
+	VMOVUPS     64(R8), Z18
+	VSUBPS      Z18, Z0, Z0
+	VDIVPS      Z17, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     128(DX), Z5
-	VMOVUPS     128(R8), Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMOVUPS     128(DX), Z17
+	VMOVUPS     128(R8), Z18
+	VSUBPS      Z18, Z0, Z0
+	VDIVPS      Z17, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z3, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z2, Z17, Z17
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS     192(DX), Z16
-	VMOVUPS     192(R8), Z17
-	VSUBPS      Z17, Z0, Z0
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMOVUPS     192(DX), Z18
+	VMOVUPS     192(R8), Z19
+	VSUBPS      Z19, Z0, Z0
+	VDIVPS      Z18, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z3, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z2, Z18, Z18
 	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
 	VPERMD      Z1, Z13, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z5, Z0, Z0
+	VPMADDWD    Z4, Z0, Z0
 	VPMOVDB     Z0, X0
 	VMOVUPS     X0, (DI)
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -20801,105 +23245,141 @@ lanetailrare:
 	VCVTDQ2PS   Z15, Z2
 	VSUBPS      Z2, Z2, Z3
 	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
+	VCVTDQ2PS   Z11, Z16
+	VSUBPS      Z2, Z16, Z16
+	VMINPS      Z1, Z16, Z1
 	VADDPS      Z2, Z1, Z1
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	CMPQ        R9, $+33
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z16
-	VMOVUPS.Z   128(R8), K6, Z17
-	VSUBPS      Z17, Z0, Z0
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	CMPQ        R9, $+49
-	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z17
-	VMOVUPS.Z   192(R8), K6, Z18
+	VMOVUPS.Z   64(DX), K7, Z17
+	VMOVUPS.Z   64(R8), K7, Z18
 	VSUBPS      Z18, Z0, Z0
 	VDIVPS      Z17, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z3, Z17
-	VMINPS      Z17, Z4, Z17
+	VMINPS      Z17, Z16, Z17
 	VADDPS      Z2, Z17, Z17
 	VCMPPS      $0x07, Z0, Z0, K1
 	VCVTPS2DQ   Z17, Z17
 	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R9, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K7, Z18
+	VMOVUPS.Z   128(R8), K7, Z19
+	VSUBPS      Z19, Z0, Z0
+	VDIVPS      Z18, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z3, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z2, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	CMPQ        R9, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K7, Z19
+	VMOVUPS.Z   192(R8), K7, Z20
+	VSUBPS      Z20, Z0, Z0
+	VDIVPS      Z19, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z3, Z19
+	VMINPS      Z19, Z16, Z19
+	VADDPS      Z2, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
 
 lanetailrarenarrow:
-	VPACKSSDW  Z5, Z1, Z1
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKSSWB  Z16, Z1, Z1
+	VPACKSSDW  Z17, Z1, Z1
+	VPACKSSDW  Z19, Z18, Z18
+	VPACKSSWB  Z18, Z1, Z1
 	VPERMD     Z1, Z13, Z1
-	VPANDD     Z8, Z1, Z0
+	VPANDD     Z6, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
-	VPMADDWD   Z6, Z0, Z0
+	VPMADDUBSW Z5, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
 	VPMOVDB    Z0, X0
 	LEAQ       3(R9), CX
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        lanetailback
 
-DATA constantsAVX512<>+0(SB)/4, $0x80008000
-DATA constantsAVX512<>+4(SB)/4, $0x00000000
-DATA constantsAVX512<>+8(SB)/4, $0x00000004
-DATA constantsAVX512<>+12(SB)/4, $0x00000008
-DATA constantsAVX512<>+16(SB)/4, $0x0000000c
-DATA constantsAVX512<>+20(SB)/4, $0x00000001
-DATA constantsAVX512<>+24(SB)/4, $0x00000005
-DATA constantsAVX512<>+28(SB)/4, $0x00000009
-DATA constantsAVX512<>+32(SB)/4, $0x0000000d
-DATA constantsAVX512<>+36(SB)/4, $0x00000002
-DATA constantsAVX512<>+40(SB)/4, $0x00000006
-DATA constantsAVX512<>+44(SB)/4, $0x0000000a
-DATA constantsAVX512<>+48(SB)/4, $0x0000000e
-DATA constantsAVX512<>+52(SB)/4, $0x00000003
-DATA constantsAVX512<>+56(SB)/4, $0x00000007
-DATA constantsAVX512<>+60(SB)/4, $0x0000000b
-DATA constantsAVX512<>+64(SB)/4, $0x0000000f
-DATA constantsAVX512<>+68(SB)/4, $0xffffff80
-DATA constantsAVX512<>+72(SB)/4, $0x0000007f
-DATA constantsAVX512<>+76(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+80(SB)/4, $0x10011001
-DATA constantsAVX512<>+84(SB)/4, $0x03030303
-DATA constantsAVX512<>+88(SB)/4, $0x04010401
-DATA constantsAVX512<>+92(SB)/4, $0x00100001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $96
+DATA constantsAVX512<>+0(SB)/4, $0x00000000
+DATA constantsAVX512<>+4(SB)/4, $0x00010000
+DATA constantsAVX512<>+8(SB)/4, $0x00020000
+DATA constantsAVX512<>+12(SB)/4, $0x00030000
+DATA constantsAVX512<>+16(SB)/4, $0x00040000
+DATA constantsAVX512<>+20(SB)/4, $0x00050000
+DATA constantsAVX512<>+24(SB)/4, $0x00060000
+DATA constantsAVX512<>+28(SB)/4, $0x00070000
+DATA constantsAVX512<>+32(SB)/4, $0x00080000
+DATA constantsAVX512<>+36(SB)/4, $0x00090000
+DATA constantsAVX512<>+40(SB)/4, $0x000a0000
+DATA constantsAVX512<>+44(SB)/4, $0x000b0000
+DATA constantsAVX512<>+48(SB)/4, $0x000c0000
+DATA constantsAVX512<>+52(SB)/4, $0x000d0000
+DATA constantsAVX512<>+56(SB)/4, $0x000e0000
+DATA constantsAVX512<>+60(SB)/4, $0x000f0000
+DATA constantsAVX512<>+64(SB)/4, $0x00100000
+DATA constantsAVX512<>+68(SB)/4, $0x00110000
+DATA constantsAVX512<>+72(SB)/4, $0x00120000
+DATA constantsAVX512<>+76(SB)/4, $0x00130000
+DATA constantsAVX512<>+80(SB)/4, $0x00140000
+DATA constantsAVX512<>+84(SB)/4, $0x00150000
+DATA constantsAVX512<>+88(SB)/4, $0x00160000
+DATA constantsAVX512<>+92(SB)/4, $0x00170000
+DATA constantsAVX512<>+96(SB)/4, $0x00180000
+DATA constantsAVX512<>+100(SB)/4, $0x00190000
+DATA constantsAVX512<>+104(SB)/4, $0x001a0000
+DATA constantsAVX512<>+108(SB)/4, $0x001b0000
+DATA constantsAVX512<>+112(SB)/4, $0x001c0000
+DATA constantsAVX512<>+116(SB)/4, $0x001d0000
+DATA constantsAVX512<>+120(SB)/4, $0x001e0000
+DATA constantsAVX512<>+124(SB)/4, $0x001f0000
+DATA constantsAVX512<>+128(SB)/4, $0x80008000
+DATA constantsAVX512<>+132(SB)/4, $0x00000000
+DATA constantsAVX512<>+136(SB)/4, $0x00000004
+DATA constantsAVX512<>+140(SB)/4, $0x00000008
+DATA constantsAVX512<>+144(SB)/4, $0x0000000c
+DATA constantsAVX512<>+148(SB)/4, $0x00000001
+DATA constantsAVX512<>+152(SB)/4, $0x00000005
+DATA constantsAVX512<>+156(SB)/4, $0x00000009
+DATA constantsAVX512<>+160(SB)/4, $0x0000000d
+DATA constantsAVX512<>+164(SB)/4, $0x00000002
+DATA constantsAVX512<>+168(SB)/4, $0x00000006
+DATA constantsAVX512<>+172(SB)/4, $0x0000000a
+DATA constantsAVX512<>+176(SB)/4, $0x0000000e
+DATA constantsAVX512<>+180(SB)/4, $0x00000003
+DATA constantsAVX512<>+184(SB)/4, $0x00000007
+DATA constantsAVX512<>+188(SB)/4, $0x0000000b
+DATA constantsAVX512<>+192(SB)/4, $0x0000000f
+DATA constantsAVX512<>+196(SB)/4, $0x00000001
+DATA constantsAVX512<>+200(SB)/4, $0x3f800000
+DATA constantsAVX512<>+204(SB)/4, $0x34800000
+DATA constantsAVX512<>+208(SB)/4, $0xffffff80
+DATA constantsAVX512<>+212(SB)/4, $0x0000007f
+DATA constantsAVX512<>+216(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+220(SB)/4, $0x10011001
+DATA constantsAVX512<>+224(SB)/4, $0x03030303
+DATA constantsAVX512<>+228(SB)/4, $0x04010401
+DATA constantsAVX512<>+232(SB)/4, $0x00100001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $236

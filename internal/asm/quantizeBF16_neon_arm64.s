@@ -10,7 +10,8 @@ TEXT ·QuantizeWholeInt8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: nothing
 	// per group: V15 scale, V14 recip
-	// vector registers in use at once: 10
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 11
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -19,6 +20,12 @@ TEXT ·QuantizeWholeInt8BF16NEON(SB), NOSPLIT, $184-56
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -263,6 +270,149 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V15.S4
+	VLD1R (R2), [V14.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V14.S4, V15.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2fdc4d // fmul v13.4s, v2.4s, v15.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
+	VFMLA V15.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2ddc03 // fmul v3.4s, v0.4s, v13.4s
+	VFMLA V15.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e2ddc85 // fmul v5.4s, v4.4s, v13.4s
+	VFMLA V15.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2ddc06 // fmul v6.4s, v0.4s, v13.4s
+	VFMLA V15.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	FMOVQ F1, (R0)
+longback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
+	VFMLA V15.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R4
+	BLT longtailnarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2ddc03 // fmul v3.4s, v0.4s, v13.4s
+	VFMLA V15.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R4
+	BLT longtailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x6e2ddca6 // fmul v6.4s, v5.4s, v13.4s
+	VFMLA V15.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R4
+	BLT longtailnarrow
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x6e2ddc87 // fmul v7.4s, v4.4s, v13.4s
+	VFMLA V15.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+longtailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longtailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	FMOVQ F1, 16(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $2, R4, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece16:
+	ADD R4, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -326,22 +476,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
+piece17:
+	TBZ $2, R4, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
+piece18:
+	TBZ $1, R4, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
+piece19:
+	TBZ $0, R4, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -349,24 +499,24 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
+	TBZ $3, R4, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
+piece21:
+	TBZ $2, R4, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
+piece22:
+	TBZ $1, R4, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
+piece23:
+	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece16:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
@@ -374,24 +524,24 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
+	TBZ $3, R4, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
+piece25:
+	TBZ $2, R4, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
+piece26:
+	TBZ $1, R4, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
+piece27:
+	TBZ $0, R4, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece28:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 64(RSP), F2
@@ -445,22 +595,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R4, piece21
+	TBZ $3, R4, piece29
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
+piece29:
+	TBZ $2, R4, piece30
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
+piece30:
+	TBZ $1, R4, piece31
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
+piece31:
+	TBZ $0, R4, piece32
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece24:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -731,6 +881,127 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2efc21 // fdiv v1.4s, v1.4s, v14.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	MOVD $4294967168, R16
+	VDUP R16, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	MOVD $127, R16
+	VDUP R16, V5.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	WORD $0x6e2efc42 // fdiv v2.4s, v2.4s, v14.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2efc21 // fdiv v1.4s, v1.4s, v14.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	MOVD $4294967168, R16
+	VDUP R16, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	MOVD $127, R16
+	VDUP R16, V5.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x2e613846 // shll v6.4s, v2.4h, #16
+	WORD $0x6e2efcc6 // fdiv v6.4s, v6.4s, v14.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e2efc42 // fdiv v2.4s, v2.4s, v14.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+longtailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -867,7 +1138,8 @@ TEXT ·QuantizeInt8BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 14
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -888,6 +1160,12 @@ TEXT ·QuantizeInt8BF16NEON(SB), NOSPLIT, $184-64
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -1138,6 +1416,153 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R2), [V10.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	FMOVQ F1, (R0)
+longback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R4
+	BLT longtailnarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R4
+	BLT longtailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R4
+	BLT longtailnarrow
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+longtailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longtailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	FMOVQ F1, 16(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $2, R4, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece16:
+	ADD R4, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -1203,22 +1628,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
+piece17:
+	TBZ $2, R4, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
+piece18:
+	TBZ $1, R4, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
+piece19:
+	TBZ $0, R4, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -1226,24 +1651,24 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
+	TBZ $3, R4, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
+piece21:
+	TBZ $2, R4, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
+piece22:
+	TBZ $1, R4, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
+piece23:
+	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece16:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
@@ -1251,24 +1676,24 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
+	TBZ $3, R4, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
+piece25:
+	TBZ $2, R4, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
+piece26:
+	TBZ $1, R4, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
+piece27:
+	TBZ $0, R4, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece28:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 64(RSP), F2
@@ -1324,22 +1749,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R4, piece21
+	TBZ $3, R4, piece29
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
+piece29:
+	TBZ $2, R4, piece30
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
+piece30:
+	TBZ $1, R4, piece31
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
+piece31:
+	TBZ $0, R4, piece32
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece24:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -1602,6 +2027,119 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x2e613846 // shll v6.4s, v2.4h, #16
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+longtailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1730,6 +2268,7 @@ TEXT ·QuantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $248-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
@@ -1752,6 +2291,12 @@ TEXT ·QuantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $248-72
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -2025,6 +2570,161 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R2), [V10.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
+	VLD1R (R4), [V8.S4]
+	WORD $0x0e614907 // sqxtn v7.4h, v8.4s
+	WORD $0x4e614907 // sqxtn2 v7.8h, v8.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e670c84 // sqadd v4.8h, v4.8h, v7.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	FMOVQ F1, (R0)
+longback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R5
+	BLT longtailnarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R5
+	BLT longtailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R5
+	BLT longtailnarrow
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x6e29dc90 // fmul v16.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V16.S4
+	WORD $0x4e21aa04 // fcvtns v4.4s, v16.4s
+longtailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e670ca5 // sqadd v5.8h, v5.8h, v7.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longtailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	FMOVQ F1, 16(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $2, R5, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece16:
+	ADD R5, R0, R0
+	ADD R5<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -2101,22 +2801,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
+	TBZ $3, R5, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
+piece17:
+	TBZ $2, R5, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
+piece18:
+	TBZ $1, R5, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
+piece19:
+	TBZ $0, R5, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -2124,56 +2824,6 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
 	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -2192,6 +2842,56 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R5, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R5, piece26
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece28:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	MOVD R4, R16
+	ADD $192, RSP, R17
+	TBZ $3, R5, piece29
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece29:
+	TBZ $2, R5, piece30
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece30:
+	TBZ $1, R5, piece31
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece31:
+	TBZ $0, R5, piece32
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece32:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 64(RSP), F2
@@ -2257,22 +2957,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece25
+	TBZ $3, R5, piece33
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R5, piece26
+piece33:
+	TBZ $2, R5, piece34
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R5, piece27
+piece34:
+	TBZ $1, R5, piece35
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R5, piece28
+piece35:
+	TBZ $0, R5, piece36
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece28:
+piece36:
 laneend:
 	RET
 grouprare:
@@ -2564,6 +3264,117 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x2e613846 // shll v6.4s, v2.4h, #16
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
+	WORD $0x4e2188d0 // frintn v16.4s, v6.4s
+	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	VAND V16.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218850 // frintn v16.4s, v2.4s
+	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	VAND V16.B16, V2.B16, V2.B16
+longtailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3696,7 +4507,8 @@ TEXT ·QuantizeUint8BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 14
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3717,6 +4529,12 @@ TEXT ·QuantizeUint8BF16NEON(SB), NOSPLIT, $184-64
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -3967,6 +4785,153 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R2), [V10.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longrare
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
+longback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R4
+	BLT longtailnarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R4
+	BLT longtailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R4
+	BLT longtailnarrow
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+longtailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longtailrare
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $2, R4, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece16:
+	ADD R4, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -4032,22 +4997,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
+piece17:
+	TBZ $2, R4, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
+piece18:
+	TBZ $1, R4, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
+piece19:
+	TBZ $0, R4, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -4055,24 +5020,24 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
+	TBZ $3, R4, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
+piece21:
+	TBZ $2, R4, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
+piece22:
+	TBZ $1, R4, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
+piece23:
+	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece16:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
@@ -4080,24 +5045,24 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
+	TBZ $3, R4, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
+piece25:
+	TBZ $2, R4, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
+piece26:
+	TBZ $1, R4, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
+piece27:
+	TBZ $0, R4, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece28:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 64(RSP), F2
@@ -4153,22 +5118,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R4, piece21
+	TBZ $3, R4, piece29
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
+piece29:
+	TBZ $2, R4, piece30
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
+piece30:
+	TBZ $1, R4, piece31
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
+piece31:
+	TBZ $0, R4, piece32
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece24:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -4431,6 +5396,119 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x2e613846 // shll v6.4s, v2.4h, #16
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+longtailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4559,6 +5637,7 @@ TEXT ·QuantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $248-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
@@ -4581,6 +5660,12 @@ TEXT ·QuantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $248-72
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -4854,6 +5939,161 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R2), [V10.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
+	VLD1R (R4), [V8.S4]
+	WORD $0x0e614907 // sqxtn v7.4h, v8.4s
+	WORD $0x4e614907 // sqxtn2 v7.8h, v8.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e670c84 // sqadd v4.8h, v4.8h, v7.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longrare
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
+longback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R5
+	BLT longtailnarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R5
+	BLT longtailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R5
+	BLT longtailnarrow
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x6e29dc90 // fmul v16.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V16.S4
+	WORD $0x4e21aa04 // fcvtns v4.4s, v16.4s
+longtailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e670ca5 // sqadd v5.8h, v5.8h, v7.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longtailrare
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R5, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $2, R5, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece16:
+	ADD R5, R0, R0
+	ADD R5<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -4930,22 +6170,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
+	TBZ $3, R5, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
+piece17:
+	TBZ $2, R5, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
+piece18:
+	TBZ $1, R5, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
+piece19:
+	TBZ $0, R5, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -4953,56 +6193,6 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
 	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -5021,6 +6211,56 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R5, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R5, piece26
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece28:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	MOVD R4, R16
+	ADD $192, RSP, R17
+	TBZ $3, R5, piece29
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece29:
+	TBZ $2, R5, piece30
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece30:
+	TBZ $1, R5, piece31
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece31:
+	TBZ $0, R5, piece32
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece32:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 64(RSP), F2
@@ -5086,22 +6326,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece25
+	TBZ $3, R5, piece33
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R5, piece26
+piece33:
+	TBZ $2, R5, piece34
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R5, piece27
+piece34:
+	TBZ $1, R5, piece35
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R5, piece28
+piece35:
+	TBZ $0, R5, piece36
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece28:
+piece36:
 laneend:
 	RET
 grouprare:
@@ -5393,6 +6633,117 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x2e613846 // shll v6.4s, v2.4h, #16
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
+	WORD $0x4e2188d0 // frintn v16.4s, v6.4s
+	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	VAND V16.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218850 // frintn v16.4s, v2.4s
+	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	VAND V16.B16, V2.B16, V2.B16
+longtailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -6525,7 +7876,8 @@ TEXT ·QuantizePacked4BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 14
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -6546,6 +7898,12 @@ TEXT ·QuantizePacked4BF16NEON(SB), NOSPLIT, $184-64
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -6816,6 +8174,170 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R2), [V10.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+longback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R4
+	BLT longtailnarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R4
+	BLT longtailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R4
+	BLT longtailnarrow
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+longtailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longtailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+longtailback:
+	MOVD $0, R17
+	ADD R4<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $2, R20, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	TBZ $1, R20, piece15
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece15:
+	TBZ $0, R20, piece16
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece16:
+	ADD R4>>1, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -6884,22 +8406,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
+piece17:
+	TBZ $2, R4, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
+piece18:
+	TBZ $1, R4, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
+piece19:
+	TBZ $0, R4, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -6907,24 +8429,24 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
+	TBZ $3, R4, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
+piece21:
+	TBZ $2, R4, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
+piece22:
+	TBZ $1, R4, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
+piece23:
+	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece16:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
@@ -6932,24 +8454,24 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
+	TBZ $3, R4, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
+piece25:
+	TBZ $2, R4, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
+piece26:
+	TBZ $1, R4, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
+piece27:
+	TBZ $0, R4, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece28:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 64(RSP), F2
@@ -7019,22 +8541,22 @@ lanetailback:
 	ADD $1, R4, R20
 	MOVD $0, R19
 	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece21
+	TBZ $3, R20, piece29
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R20, piece22
+piece29:
+	TBZ $2, R20, piece30
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R20, piece23
+piece30:
+	TBZ $1, R20, piece31
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R20, piece24
+piece31:
+	TBZ $0, R20, piece32
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece24:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -7303,6 +8825,125 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x2e613846 // shll v6.4s, v2.4h, #16
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+longtailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -7437,6 +9078,7 @@ TEXT ·QuantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $248-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
@@ -7459,6 +9101,12 @@ TEXT ·QuantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $248-72
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -7752,6 +9400,178 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R2), [V10.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
+	VLD1R (R4), [V8.S4]
+	WORD $0x0e614907 // sqxtn v7.4h, v8.4s
+	WORD $0x4e614907 // sqxtn2 v7.8h, v8.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e670c84 // sqadd v4.8h, v4.8h, v7.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+longback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R5
+	BLT longtailnarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R5
+	BLT longtailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R5
+	BLT longtailnarrow
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x6e29dc90 // fmul v16.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V16.S4
+	WORD $0x4e21aa04 // fcvtns v4.4s, v16.4s
+longtailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e670ca5 // sqadd v5.8h, v5.8h, v7.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longtailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+longtailback:
+	MOVD $0, R17
+	ADD R5<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $1, R5, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $2, R20, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	TBZ $1, R20, piece15
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece15:
+	TBZ $0, R20, piece16
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece16:
+	ADD R5>>1, R0, R0
+	ADD R5<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -7831,22 +9651,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R5, piece9
+	TBZ $3, R5, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R5, piece10
+piece17:
+	TBZ $2, R5, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R5, piece11
+piece18:
+	TBZ $1, R5, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R5, piece12
+piece19:
+	TBZ $0, R5, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -7854,56 +9674,6 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R5, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R5, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R5, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R5, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R5, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R5, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R5, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	FMOVQ F31, 224(RSP)
-	FMOVQ F31, 240(RSP)
-	MOVD R4, R16
-	ADD $192, RSP, R17
 	TBZ $3, R5, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
@@ -7922,6 +9692,56 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R5, piece25
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece25:
+	TBZ $2, R5, piece26
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece26:
+	TBZ $1, R5, piece27
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece27:
+	TBZ $0, R5, piece28
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece28:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	MOVD R4, R16
+	ADD $192, RSP, R17
+	TBZ $3, R5, piece29
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece29:
+	TBZ $2, R5, piece30
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece30:
+	TBZ $1, R5, piece31
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece31:
+	TBZ $0, R5, piece32
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece32:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 64(RSP), F2
@@ -8001,22 +9821,22 @@ lanetailback:
 	ADD $1, R5, R20
 	MOVD $0, R19
 	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece25
+	TBZ $3, R20, piece33
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece25:
-	TBZ $2, R20, piece26
+piece33:
+	TBZ $2, R20, piece34
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece26:
-	TBZ $1, R20, piece27
+piece34:
+	TBZ $1, R20, piece35
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece27:
-	TBZ $0, R20, piece28
+piece35:
+	TBZ $0, R20, piece36
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece28:
+piece36:
 laneend:
 	RET
 grouprare:
@@ -8314,6 +10134,123 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x2e613846 // shll v6.4s, v2.4h, #16
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
+	WORD $0x4e2188d0 // frintn v16.4s, v6.4s
+	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	VAND V16.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218850 // frintn v16.4s, v2.4s
+	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	VAND V16.B16, V2.B16, V2.B16
+longtailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -9501,7 +11438,8 @@ TEXT ·QuantizePacked2BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 14
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -9522,6 +11460,12 @@ TEXT ·QuantizePacked2BF16NEON(SB), NOSPLIT, $184-64
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -9797,6 +11741,172 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R2), [V10.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+longback:
+	ADD $4, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece8
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece8:
+	TBZ $2, R4, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $1, R4, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $0, R4, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R4
+	BLT longtailnarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R4
+	BLT longtailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R4
+	BLT longtailnarrow
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+longtailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longtailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+longtailback:
+	MOVD $0, R17
+	ADD R4<<1, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVWU 16(RSP), R19
+	AND R16, R19, R19
+	MOVW R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece12
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece12:
+	TBZ $1, R20, piece13
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece13:
+	TBZ $0, R20, piece14
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece14:
+	ADD R4>>2, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -9868,22 +11978,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R4, piece8
+	TBZ $3, R4, piece15
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece8:
-	TBZ $2, R4, piece9
+piece15:
+	TBZ $2, R4, piece16
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $1, R4, piece10
+piece16:
+	TBZ $1, R4, piece17
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $0, R4, piece11
+piece17:
+	TBZ $0, R4, piece18
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece11:
+piece18:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -9891,24 +12001,24 @@ piece11:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R4, piece12
+	TBZ $3, R4, piece19
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $2, R4, piece13
+piece19:
+	TBZ $2, R4, piece20
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $1, R4, piece14
+piece20:
+	TBZ $1, R4, piece21
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $0, R4, piece15
+piece21:
+	TBZ $0, R4, piece22
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece15:
+piece22:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
@@ -9916,24 +12026,24 @@ piece15:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R4, piece16
+	TBZ $3, R4, piece23
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $2, R4, piece17
+piece23:
+	TBZ $2, R4, piece24
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $1, R4, piece18
+piece24:
+	TBZ $1, R4, piece25
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $0, R4, piece19
+piece25:
+	TBZ $0, R4, piece26
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece19:
+piece26:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 64(RSP), F2
@@ -10006,18 +12116,18 @@ lanetailback:
 	ADD $3, R4, R20
 	MOVD $0, R19
 	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece20
+	TBZ $2, R20, piece27
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
-	TBZ $1, R20, piece21
+piece27:
+	TBZ $1, R20, piece28
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece21:
-	TBZ $0, R20, piece22
+piece28:
+	TBZ $0, R20, piece29
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece22:
+piece29:
 laneend:
 	RET
 grouprare:
@@ -10292,6 +12402,131 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x2e613846 // shll v6.4s, v2.4h, #16
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+longtailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -10432,6 +12667,7 @@ TEXT ·QuantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $248-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
@@ -10454,6 +12690,12 @@ TEXT ·QuantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $248-72
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
+	CMP $128, R7
+	BLT groups
+	AND $15, R7, R16
+	CBZ R16, longs
+	CMP $1, R6
+	BEQ longs
 groups:
 	MOVD R7, R5
 	MUL R6, R5, R5
@@ -10752,6 +12994,180 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V11.S4
+	VLD1R (R2), [V10.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V10.S4, V11.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc49 // fmul v9.4s, v2.4s, v11.4s
+	VLD1R (R4), [V8.S4]
+	WORD $0x0e614907 // sqxtn v7.4h, v8.4s
+	WORD $0x4e614907 // sqxtn2 v7.8h, v8.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
+	FMOVQ 16(R1), F0
+	WORD $0x2e613804 // shll v4.4s, v0.4h, #16
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e670c84 // sqadd v4.8h, v4.8h, v7.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+longback:
+	ADD $4, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE longloop
+longtail:
+	CBZ R5, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece8
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece8:
+	TBZ $2, R5, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $1, R5, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $0, R5, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R5
+	BLT longtailnarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLA V11.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R5
+	BLT longtailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R5
+	BLT longtailnarrow
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
+	WORD $0x6e29dc90 // fmul v16.4s, v4.4s, v9.4s
+	VFMLA V11.S4, V4.S4, V16.S4
+	WORD $0x4e21aa04 // fcvtns v4.4s, v16.4s
+longtailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e670c21 // sqadd v1.8h, v1.8h, v7.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e670ca5 // sqadd v5.8h, v5.8h, v7.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e30f4c6 // fmax v6.4s, v6.4s, v16.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS longtailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+longtailback:
+	MOVD $0, R17
+	ADD R5<<1, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVWU 16(RSP), R19
+	AND R16, R19, R19
+	MOVW R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $3, R5, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece12
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece12:
+	TBZ $1, R20, piece13
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece13:
+	TBZ $0, R20, piece14
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece14:
+	ADD R5>>2, R0, R0
+	ADD R5<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, longs
+	RET
 lanes:
 	MOVD R6, R5
 	CMP $16, R5
@@ -10834,22 +13250,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R5, piece8
+	TBZ $3, R5, piece15
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece8:
-	TBZ $2, R5, piece9
+piece15:
+	TBZ $2, R5, piece16
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $1, R5, piece10
+piece16:
+	TBZ $1, R5, piece17
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $0, R5, piece11
+piece17:
+	TBZ $0, R5, piece18
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece11:
+piece18:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -10857,24 +13273,24 @@ piece11:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece12
+	TBZ $3, R5, piece19
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $2, R5, piece13
+piece19:
+	TBZ $2, R5, piece20
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $1, R5, piece14
+piece20:
+	TBZ $1, R5, piece21
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece14:
-	TBZ $0, R5, piece15
+piece21:
+	TBZ $0, R5, piece22
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece15:
+piece22:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
@@ -10882,24 +13298,24 @@ piece15:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R5, piece16
+	TBZ $3, R5, piece23
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $2, R5, piece17
+piece23:
+	TBZ $2, R5, piece24
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $1, R5, piece18
+piece24:
+	TBZ $1, R5, piece25
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $0, R5, piece19
+piece25:
+	TBZ $0, R5, piece26
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece19:
+piece26:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 192(RSP)
 	FMOVQ F31, 208(RSP)
@@ -10907,24 +13323,24 @@ piece19:
 	FMOVQ F31, 240(RSP)
 	MOVD R4, R16
 	ADD $192, RSP, R17
-	TBZ $3, R5, piece20
+	TBZ $3, R5, piece27
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece20:
-	TBZ $2, R5, piece21
+piece27:
+	TBZ $2, R5, piece28
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $1, R5, piece22
+piece28:
+	TBZ $1, R5, piece29
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $0, R5, piece23
+piece29:
+	TBZ $0, R5, piece30
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece23:
+piece30:
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 64(RSP), F2
@@ -11007,18 +13423,18 @@ lanetailback:
 	ADD $3, R5, R20
 	MOVD $0, R19
 	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece24
+	TBZ $2, R20, piece31
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece24:
-	TBZ $1, R20, piece25
+piece31:
+	TBZ $1, R20, piece32
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece25:
-	TBZ $0, R20, piece26
+piece32:
+	TBZ $0, R20, piece33
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece26:
+piece33:
 laneend:
 	RET
 grouprare:
@@ -11322,6 +13738,129 @@ groupmeetrare:
 	SUB R9, R9, R9
 	ADD $16, R9, R9
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x2e613802 // shll v2.4s, v0.4h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d904 // scvtf v4.4s, v8.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R5
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x2e613846 // shll v6.4s, v2.4h, #16
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
+	WORD $0x4e2188d0 // frintn v16.4s, v6.4s
+	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	VAND V16.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT longtailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218850 // frintn v16.4s, v2.4s
+	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
+	VAND V16.B16, V2.B16, V2.B16
+longtailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16

@@ -10,6 +10,7 @@ TEXT ·QuantizeWholeInt8F16AVX2(SB), $352-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x80008000, Y14 table
 	// per group: Y13 scale, Y12 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 13
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -23,6 +24,12 @@ TEXT ·QuantizeWholeInt8F16AVX2(SB), $352-56
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -346,6 +353,216 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y12, Y13, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y11
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS   (SI), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VCVTPH2PS   16(SI), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VCVTPH2PS   32(SI), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VCVTPH2PS   48(SI), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y15, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKSSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VMOVUPS     Y1, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VCVTPH2PS   32(SP), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VCVTPH2PS   48(SP), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VCVTPH2PS   80(SP), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y13, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPMINSW   Y3, Y1, Y0
+	VPCMPEQW  Y15, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       longtailrare
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y14, Y1
+	VMOVUPS   Y1, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -474,7 +691,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -487,9 +704,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -498,34 +715,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -544,7 +761,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -565,9 +782,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -580,9 +797,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -591,25 +808,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -628,7 +845,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -649,9 +866,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -664,9 +881,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -675,25 +892,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
@@ -743,7 +960,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -751,39 +968,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
@@ -839,13 +1056,13 @@ grouprare:
 	VCVTPH2PS    (SI), Y0
 	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -892,7 +1109,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -925,7 +1142,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
@@ -958,7 +1175,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
@@ -991,7 +1208,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
@@ -1009,13 +1226,13 @@ grouptailrare:
 	VCVTPH2PS    32(SP), Y0
 	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -1075,6 +1292,153 @@ groupmeetrare:
 	ADDQ $+32, R12
 	JMP  grouppieces
 
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	VCVTPH2PS   (SI), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	VCVTPH2PS   16(SI), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VCVTPH2PS   32(SI), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	VCVTPH2PS   48(SI), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	VPACKSSDW   Y3, Y2, Y2
+	VPMINSW     Y2, Y1, Y0
+	VPCMPEQW    Y15, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPACKSSWB   Y2, Y1, Y1
+	VPERMD      Y1, Y14, Y1
+	VMOVNTPS    Y1, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+64, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS    32(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VCVTDQ2PS    Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          longtailrarenarrow
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	VCVTPH2PS    64(SP), Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R8, $+25
+	JLT          longtailrarenarrow
+	VCVTPH2PS    80(SP), Y6
+	VDIVPS       Y12, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       longtailback
+
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	VBROADCASTSS (DX), Y13
@@ -1124,13 +1488,13 @@ short2rare:
 	VCVTPH2PS    (SI), Y0
 	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -1177,13 +1541,13 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -1233,13 +1597,13 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VCVTDQ2PS    Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VSUBPS       Y3, Y2, Y2
 	VMAXPS       Y1, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
 	VCVTDQ2PS    Y4, Y4
 	VSUBPS       Y3, Y4, Y4
 	VMINPS       Y1, Y4, Y1
@@ -1298,7 +1662,7 @@ TEXT ·QuantizeInt8F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1319,6 +1683,12 @@ TEXT ·QuantizeInt8F16AVX2(SB), $352-64
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -1651,6 +2021,222 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VCVTPH2PS   32(SP), Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VCVTPH2PS   48(SP), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VCVTPH2PS   80(SP), Y0
+	VMULPS      Y8, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y3, Y1, Y2
+	VPCMPEQW     Y0, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVUPS      Y1, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -1785,7 +2371,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -1798,9 +2384,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -1809,34 +2395,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -1855,7 +2441,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -1876,9 +2462,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -1891,9 +2477,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -1902,25 +2488,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -1939,7 +2525,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -1960,9 +2546,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -1975,9 +2561,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -1986,25 +2572,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
@@ -2057,7 +2643,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -2065,39 +2651,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -2207,7 +2793,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -2240,7 +2826,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -2273,7 +2859,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -2306,7 +2892,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -2387,6 +2973,152 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y9, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(SI), Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(SI), Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 48(SI), Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       longback
+
+longtailrare:
+	VCVTPH2PS 32(SP), Y0
+	VDIVPS    Y9, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       longtailrarenarrow
+	VCVTPH2PS 48(SP), Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       longtailrarenarrow
+	VCVTPH2PS 64(SP), Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       longtailrarenarrow
+	VCVTPH2PS 80(SP), Y6
+	VDIVPS    Y9, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -2608,7 +3340,7 @@ TEXT ·QuantizeZeroPointInt8F16AVX2(SB), $480-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -2631,6 +3363,12 @@ TEXT ·QuantizeZeroPointInt8F16AVX2(SB), $480-72
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -2987,6 +3725,232 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y12, Y13, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VCVTPH2PS   32(SP), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VCVTPH2PS   48(SP), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VCVTPH2PS   80(SP), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y13, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVUPS      Y0, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -3141,7 +4105,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -3154,9 +4118,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R9
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -3165,34 +4129,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R9
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R9
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R9
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -3211,7 +4175,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -3232,9 +4196,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -3247,9 +4211,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -3258,25 +4222,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -3295,7 +4259,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -3316,9 +4280,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -3331,9 +4295,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -3342,25 +4306,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 352(SP)
 	MOVQ  AX, 360(SP)
@@ -3379,7 +4343,7 @@ piece25:
 	MOVQ  AX, 464(SP)
 	MOVQ  AX, 472(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -3400,9 +4364,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 408(SP)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -3415,9 +4379,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 376(SP)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -3426,25 +4390,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 360(SP)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 352(SP)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 352(SP)(AX*1)
 
-piece30:
+piece40:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
@@ -3506,7 +4470,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -3514,39 +4478,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece31:
+piece41:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece32:
+piece42:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece43
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece33:
+piece43:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece34:
+piece44:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece35:
+piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -3662,7 +4626,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -3700,7 +4664,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -3738,7 +4702,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -3776,7 +4740,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
+	VMOVDQU      constantsAVX2<>+56(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -3864,6 +4828,161 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS    32(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          longtailrarenarrow
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          longtailrarenarrow
+	VCVTPH2PS    64(SP), Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          longtailrarenarrow
+	VCVTPH2PS    80(SP), Y6
+	VDIVPS       Y12, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
+	VPACKSSWB Y5, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -5212,7 +6331,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -5250,7 +6369,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -5288,7 +6407,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -5326,7 +6445,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -5672,7 +6791,7 @@ TEXT ·QuantizeUint8F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -5693,6 +6812,12 @@ TEXT ·QuantizeUint8F16AVX2(SB), $352-64
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -6025,6 +7150,222 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVUPS      Y1, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VCVTPH2PS   32(SP), Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VCVTPH2PS   48(SP), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VCVTPH2PS   80(SP), Y0
+	VMULPS      Y8, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y3, Y1, Y2
+	VPCMPEQW     Y0, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VPACKUSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVUPS      Y1, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -6159,7 +7500,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -6172,9 +7513,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -6183,34 +7524,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -6229,7 +7570,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -6250,9 +7591,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -6265,9 +7606,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -6276,25 +7617,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -6313,7 +7654,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -6334,9 +7675,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -6349,9 +7690,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -6360,25 +7701,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
@@ -6431,7 +7772,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -6439,39 +7780,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -6581,7 +7922,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -6614,7 +7955,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -6647,7 +7988,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -6680,7 +8021,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -6761,6 +8102,152 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y9, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	VCVTPH2PS 16(SI), Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VCVTPH2PS 32(SI), Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	VCVTPH2PS 48(SI), Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	VPACKSSDW Y5, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       longback
+
+longtailrare:
+	VCVTPH2PS 32(SP), Y0
+	VDIVPS    Y9, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       longtailrarenarrow
+	VCVTPH2PS 48(SP), Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       longtailrarenarrow
+	VCVTPH2PS 64(SP), Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       longtailrarenarrow
+	VCVTPH2PS 80(SP), Y6
+	VDIVPS    Y9, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VPACKUSWB Y5, Y0, Y0
+	VPERMD    Y0, Y14, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -6982,7 +8469,7 @@ TEXT ·QuantizeZeroPointUint8F16AVX2(SB), $480-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowU8, Y0 Narrow16, Y14 NarrowU8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -7005,6 +8492,12 @@ TEXT ·QuantizeZeroPointUint8F16AVX2(SB), $480-72
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -7361,6 +8854,232 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y12, Y13, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVUPS      Y0, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VCVTPH2PS   32(SP), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VCVTPH2PS   48(SP), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VCVTPH2PS   80(SP), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y13, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVUPS      Y0, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -7515,7 +9234,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -7528,9 +9247,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R9
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -7539,34 +9258,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R9
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R9
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R9
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -7585,7 +9304,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7606,9 +9325,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7621,9 +9340,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7632,25 +9351,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -7669,7 +9388,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7690,9 +9409,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7705,9 +9424,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7716,25 +9435,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 352(SP)
 	MOVQ  AX, 360(SP)
@@ -7753,7 +9472,7 @@ piece25:
 	MOVQ  AX, 464(SP)
 	MOVQ  AX, 472(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7774,9 +9493,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 408(SP)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7789,9 +9508,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 376(SP)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7800,25 +9519,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 360(SP)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 352(SP)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 352(SP)(AX*1)
 
-piece30:
+piece40:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMOVUPS      224(SP), Y2
@@ -7880,7 +9599,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -7888,39 +9607,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece31:
+piece41:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece32:
+piece42:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece43
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece33:
+piece43:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece34:
+piece44:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece35:
+piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -8036,7 +9755,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -8074,7 +9793,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -8112,7 +9831,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -8150,7 +9869,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
+	VMOVDQU      constantsAVX2<>+56(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -8238,6 +9957,161 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS    32(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          longtailrarenarrow
+	VCVTPH2PS    48(SP), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          longtailrarenarrow
+	VCVTPH2PS    64(SP), Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          longtailrarenarrow
+	VCVTPH2PS    80(SP), Y6
+	VDIVPS       Y12, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y6, Y5, Y5
+	VMOVUPS   constantsAVX2<>+4(SB), Y1
+	VPACKUSWB Y5, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -9586,7 +11460,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -9624,7 +11498,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -9662,7 +11536,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -9700,7 +11574,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -10046,7 +11920,7 @@ TEXT ·QuantizePacked4F16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000, 0xf0f0f0f, 0x10011001
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0xf0f0f0f, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -10067,6 +11941,12 @@ TEXT ·QuantizePacked4F16AVX2(SB), $336-64
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -10118,8 +11998,8 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10195,8 +12075,8 @@ groupmeet3:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10340,8 +12220,8 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10428,6 +12308,245 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+longback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece16:
+	VCVTPH2PS   16(SP), Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VCVTPH2PS   32(SP), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VCVTPH2PS   48(SP), Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y8, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y3, Y1, Y2
+	VPCMPEQW     Y0, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+
+longtailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	JCC  even17
+	ANDB $0x0f, (SP)(AX*1)
+
+even17:
+	TESTQ $0x00000010, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000008, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000004, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece20:
+	TESTQ $0x00000002, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000001, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece22:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -10472,8 +12591,8 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10544,8 +12663,8 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -10574,7 +12693,7 @@ lanetail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece12
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -10587,9 +12706,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece23:
 	TESTQ $0x00000008, R8
-	JEQ   piece13
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -10598,34 +12717,34 @@ piece12:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece13:
+piece24:
 	TESTQ $0x00000004, R8
-	JEQ   piece14
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece14:
+piece25:
 	TESTQ $0x00000002, R8
-	JEQ   piece15
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece15:
+piece26:
 	TESTQ $0x00000001, R8
-	JEQ   piece16
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece16:
+piece27:
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
@@ -10644,7 +12763,7 @@ piece16:
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece17
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -10665,9 +12784,9 @@ piece16:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece17:
+piece28:
 	TESTQ $0x00000008, R8
-	JEQ   piece18
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -10680,9 +12799,9 @@ piece17:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece29:
 	TESTQ $0x00000004, R8
-	JEQ   piece19
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -10691,25 +12810,25 @@ piece18:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece19:
+piece30:
 	TESTQ $0x00000002, R8
-	JEQ   piece20
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece20:
+piece31:
 	TESTQ $0x00000001, R8
-	JEQ   piece21
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece21:
+piece32:
 	XORL  AX, AX
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
@@ -10728,7 +12847,7 @@ piece21:
 	MOVQ  AX, 320(SP)
 	MOVQ  AX, 328(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece22
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -10749,9 +12868,9 @@ piece21:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece22:
+piece33:
 	TESTQ $0x00000008, R8
-	JEQ   piece23
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -10764,9 +12883,9 @@ piece22:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece34:
 	TESTQ $0x00000004, R8
-	JEQ   piece24
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -10775,25 +12894,25 @@ piece23:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece24:
+piece35:
 	TESTQ $0x00000002, R8
-	JEQ   piece25
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 208(SP)(AX*1)
 
-piece25:
+piece36:
 	TESTQ $0x00000001, R8
-	JEQ   piece26
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 208(SP)(AX*1)
 
-piece26:
+piece37:
 	VCVTPH2PS    16(SP), Y0
 	VMOVUPS      80(SP), Y1
 	VMOVUPS      208(SP), Y2
@@ -10842,8 +12961,8 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -10853,55 +12972,55 @@ lanetailnarrow:
 lanetailback:
 	MOVQ R8, AX
 	SHRQ $0x01, AX
-	JCC  even27
+	JCC  even38
 	ANDB $0x0f, (SP)(AX*1)
 
-even27:
+even38:
 	TESTQ $0x00000010, R8
-	JEQ   piece28
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece28:
+piece39:
 	TESTQ $0x00000008, R8
-	JEQ   piece29
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece29:
+piece40:
 	TESTQ $0x00000004, R8
-	JEQ   piece30
+	JEQ   piece41
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece30:
+piece41:
 	TESTQ $0x00000002, R8
-	JEQ   piece31
+	JEQ   piece42
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece31:
+piece42:
 	TESTQ $0x00000001, R8
-	JEQ   piece32
+	JEQ   piece43
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece32:
+piece43:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -10948,8 +13067,8 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11009,8 +13128,8 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11023,7 +13142,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -11056,7 +13175,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -11089,7 +13208,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -11122,7 +13241,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -11191,8 +13310,8 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11209,6 +13328,170 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS 16(SP), Y0
+	VDIVPS    Y9, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       longtailrarenarrow
+	VCVTPH2PS 32(SP), Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       longtailrarenarrow
+	VCVTPH2PS 48(SP), Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       longtailrarenarrow
+	VCVTPH2PS 64(SP), Y6
+	VDIVPS    Y9, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -11248,8 +13531,8 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y0, Y1, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11311,8 +13594,8 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11371,8 +13654,8 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11439,8 +13722,8 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11454,7 +13737,7 @@ TEXT ·QuantizeZeroPointPacked4F16AVX2(SB), $464-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table, 0xf0f0f0f, 0x10011001
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0xf0f0f0f, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -11477,6 +13760,12 @@ TEXT ·QuantizeZeroPointPacked4F16AVX2(SB), $464-72
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -11534,8 +13823,8 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11621,8 +13910,8 @@ groupmeet3:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11773,8 +14062,8 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11862,6 +14151,255 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y12, Y13, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+longback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece16:
+	VCVTPH2PS   16(SP), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VCVTPH2PS   32(SP), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VCVTPH2PS   48(SP), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y13, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+
+longtailback:
+	MOVQ R9, AX
+	SHRQ $0x01, AX
+	JCC  even17
+	ANDB $0x0f, (SP)(AX*1)
+
+even17:
+	TESTQ $0x00000010, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000008, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000004, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece20:
+	TESTQ $0x00000002, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000001, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece22:
+	MOVQ R9, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -11915,8 +14453,8 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11997,8 +14535,8 @@ laneloop:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -12028,7 +14566,7 @@ lanetail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece12
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -12041,9 +14579,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece23:
 	TESTQ $0x00000008, R9
-	JEQ   piece13
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -12052,34 +14590,34 @@ piece12:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece13:
+piece24:
 	TESTQ $0x00000004, R9
-	JEQ   piece14
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece14:
+piece25:
 	TESTQ $0x00000002, R9
-	JEQ   piece15
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece15:
+piece26:
 	TESTQ $0x00000001, R9
-	JEQ   piece16
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece16:
+piece27:
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
@@ -12098,7 +14636,7 @@ piece16:
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece17
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -12119,9 +14657,9 @@ piece16:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece17:
+piece28:
 	TESTQ $0x00000008, R9
-	JEQ   piece18
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -12134,9 +14672,9 @@ piece17:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece29:
 	TESTQ $0x00000004, R9
-	JEQ   piece19
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -12145,25 +14683,25 @@ piece18:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece19:
+piece30:
 	TESTQ $0x00000002, R9
-	JEQ   piece20
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece20:
+piece31:
 	TESTQ $0x00000001, R9
-	JEQ   piece21
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece21:
+piece32:
 	XORL  AX, AX
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
@@ -12182,7 +14720,7 @@ piece21:
 	MOVQ  AX, 320(SP)
 	MOVQ  AX, 328(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece22
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -12203,9 +14741,9 @@ piece21:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece22:
+piece33:
 	TESTQ $0x00000008, R9
-	JEQ   piece23
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -12218,9 +14756,9 @@ piece22:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece34:
 	TESTQ $0x00000004, R9
-	JEQ   piece24
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -12229,25 +14767,25 @@ piece23:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece24:
+piece35:
 	TESTQ $0x00000002, R9
-	JEQ   piece25
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 208(SP)(AX*1)
 
-piece25:
+piece36:
 	TESTQ $0x00000001, R9
-	JEQ   piece26
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 208(SP)(AX*1)
 
-piece26:
+piece37:
 	XORL  AX, AX
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
@@ -12266,7 +14804,7 @@ piece26:
 	MOVQ  AX, 448(SP)
 	MOVQ  AX, 456(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece27
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -12287,9 +14825,9 @@ piece26:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 392(SP)(AX*1)
 
-piece27:
+piece38:
 	TESTQ $0x00000008, R9
-	JEQ   piece28
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -12302,9 +14840,9 @@ piece27:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 360(SP)(AX*1)
 
-piece28:
+piece39:
 	TESTQ $0x00000004, R9
-	JEQ   piece29
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -12313,25 +14851,25 @@ piece28:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece29:
+piece40:
 	TESTQ $0x00000002, R9
-	JEQ   piece30
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 336(SP)(AX*1)
 
-piece30:
+piece41:
 	TESTQ $0x00000001, R9
-	JEQ   piece31
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 336(SP)(AX*1)
 
-piece31:
+piece42:
 	VCVTPH2PS    16(SP), Y0
 	VMOVUPS      80(SP), Y1
 	VMOVUPS      208(SP), Y2
@@ -12389,8 +14927,8 @@ lanetailnarrow:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y0, Y3, Y2
 	VPMADDUBSW   Y1, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -12400,55 +14938,55 @@ lanetailnarrow:
 lanetailback:
 	MOVQ R9, AX
 	SHRQ $0x01, AX
-	JCC  even32
+	JCC  even43
 	ANDB $0x0f, (SP)(AX*1)
 
-even32:
+even43:
 	TESTQ $0x00000010, R9
-	JEQ   piece33
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece33:
+piece44:
 	TESTQ $0x00000008, R9
-	JEQ   piece34
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece34:
+piece45:
 	TESTQ $0x00000004, R9
-	JEQ   piece35
+	JEQ   piece46
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece35:
+piece46:
 	TESTQ $0x00000002, R9
-	JEQ   piece36
+	JEQ   piece47
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece36:
+piece47:
 	TESTQ $0x00000001, R9
-	JEQ   piece37
+	JEQ   piece48
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece37:
+piece48:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -12498,8 +15036,8 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12562,8 +15100,8 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12576,7 +15114,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -12614,7 +15152,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -12652,7 +15190,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -12690,7 +15228,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
+	VMOVDQU      constantsAVX2<>+56(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -12765,8 +15303,8 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12784,6 +15322,179 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS    16(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          longtailrarenarrow
+	VCVTPH2PS    32(SP), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          longtailrarenarrow
+	VCVTPH2PS    48(SP), Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          longtailrarenarrow
+	VCVTPH2PS    64(SP), Y6
+	VDIVPS       Y12, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -12832,8 +15543,8 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12903,8 +15614,8 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12978,8 +15689,8 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13061,8 +15772,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13161,8 +15872,8 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13246,8 +15957,8 @@ groupmeet3:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13403,8 +16114,8 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13547,8 +16258,8 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -13631,8 +16342,8 @@ laneloop:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14025,8 +16736,8 @@ lanetailnarrow:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14142,8 +16853,8 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14210,8 +16921,8 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14224,7 +16935,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -14262,7 +16973,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -14300,7 +17011,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -14338,7 +17049,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -14417,8 +17128,8 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14486,8 +17197,8 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14557,8 +17268,8 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14624,8 +17335,8 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14699,8 +17410,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+76(SB), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -14714,7 +17425,7 @@ TEXT ·QuantizePacked2F16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x80008000, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x80008000, 0x3030303, 0x4010401, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -14735,6 +17446,12 @@ TEXT ·QuantizePacked2F16AVX2(SB), $336-64
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -14786,9 +17503,9 @@ grouploop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -14866,9 +17583,9 @@ groupmeet3:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15014,9 +17731,9 @@ grouptailnarrow:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15103,6 +17820,249 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+longback:
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece15:
+	VCVTPH2PS   16(SP), Y0
+	VMULPS      Y8, Y0, Y1
+	VFMADD231PS Y10, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R8, $+9
+	JLT         longtailnarrow
+	VCVTPH2PS   32(SP), Y0
+	VMULPS      Y8, Y0, Y2
+	VFMADD231PS Y10, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VCVTPH2PS   48(SP), Y0
+	VMULPS      Y8, Y0, Y3
+	VFMADD231PS Y10, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R8, $+25
+	JLT         longtailnarrow
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y8, Y0, Y4
+	VFMADD231PS Y10, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y3, Y1, Y2
+	VPCMPEQW     Y0, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+
+longtailback:
+	MOVQ  (SP), AX
+	LEAQ  (R8)(R8*1), CX
+	BZHIQ CX, AX, AX
+	MOVQ  AX, (SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	MOVQ R8, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -15147,9 +18107,9 @@ short2loop:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15222,9 +18182,9 @@ laneloop:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+104(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -15255,7 +18215,7 @@ lanetail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -15268,9 +18228,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -15279,34 +18239,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
@@ -15325,7 +18285,7 @@ piece15:
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -15346,9 +18306,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -15361,9 +18321,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -15372,25 +18332,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
@@ -15409,7 +18369,7 @@ piece20:
 	MOVQ  AX, 320(SP)
 	MOVQ  AX, 328(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -15430,9 +18390,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -15445,9 +18405,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -15456,25 +18416,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 208(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 208(SP)(AX*1)
 
-piece25:
+piece35:
 	VCVTPH2PS    16(SP), Y0
 	VMOVUPS      80(SP), Y1
 	VMOVUPS      208(SP), Y2
@@ -15523,9 +18483,9 @@ lanetailnarrow:
 	VPERMD       Y3, Y14, Y3
 	VPMAXSB      Y13, Y3, Y3
 	VPMINSB      Y11, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+104(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -15540,50 +18500,50 @@ lanetailback:
 	BZHIQ CX, AX, AX
 	MOVQ  AX, (SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x02, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x02, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x02, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x02, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x02, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -15630,9 +18590,9 @@ groupstream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15694,9 +18654,9 @@ grouprare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15711,7 +18671,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -15744,7 +18704,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -15777,7 +18737,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -15810,7 +18770,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y10, Y10
@@ -15879,9 +18839,9 @@ grouptailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -15900,6 +18860,179 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+32, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS 16(SP), Y0
+	VDIVPS    Y9, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       longtailrarenarrow
+	VCVTPH2PS 32(SP), Y1
+	VDIVPS    Y9, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       longtailrarenarrow
+	VCVTPH2PS 48(SP), Y5
+	VDIVPS    Y9, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       longtailrarenarrow
+	VCVTPH2PS 64(SP), Y6
+	VDIVPS    Y9, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -15939,9 +19072,9 @@ short2stream:
 	VPERMD       Y1, Y14, Y1
 	VPMAXSB      Y13, Y1, Y1
 	VPMINSB      Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y0, Y1, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16005,9 +19138,9 @@ short2rare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16068,9 +19201,9 @@ lanerare:
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16139,9 +19272,9 @@ lanetailrarenarrow:
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16157,7 +19290,7 @@ TEXT ·QuantizeZeroPointPacked2F16AVX2(SB), $464-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
-	// loaded at each use: least, most, zeroPoint, 0x80008000, table, 0x3030303, 0x4010401, 0x100001
+	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x80008000, table, 0x3030303, 0x4010401, 0x100001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -16180,6 +19313,12 @@ TEXT ·QuantizeZeroPointPacked2F16AVX2(SB), $464-72
 	JEQ          lanes
 	CMPQ         R11, $+16
 	JEQ          short2
+	CMPQ         R11, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -16237,9 +19376,9 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16327,9 +19466,9 @@ groupmeet3:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16482,9 +19621,9 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16572,6 +19711,259 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VFNMADD231PS Y12, Y13, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y11
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y10
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+longback:
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R9, R9
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece15:
+	VCVTPH2PS   16(SP), Y0
+	VMULPS      Y11, Y0, Y1
+	VFMADD231PS Y13, Y0, Y1
+	VCVTPS2DQ   Y1, Y1
+	CMPQ        R9, $+9
+	JLT         longtailnarrow
+	VCVTPH2PS   32(SP), Y0
+	VMULPS      Y11, Y0, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VCVTPS2DQ   Y2, Y2
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	VCVTPH2PS   48(SP), Y0
+	VMULPS      Y11, Y0, Y3
+	VFMADD231PS Y13, Y0, Y3
+	VCVTPS2DQ   Y3, Y3
+	CMPQ        R9, $+25
+	JLT         longtailnarrow
+	VCVTPH2PS   64(SP), Y0
+	VMULPS      Y11, Y0, Y4
+	VFMADD231PS Y13, Y0, Y4
+	VCVTPS2DQ   Y4, Y4
+
+longtailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+
+longtailback:
+	MOVQ  (SP), AX
+	LEAQ  (R9)(R9*1), CX
+	BZHIQ CX, AX, AX
+	MOVQ  AX, (SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	MOVQ R9, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
@@ -16625,9 +20017,9 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -16710,9 +20102,9 @@ laneloop:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+104(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -16744,7 +20136,7 @@ lanetail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -16757,9 +20149,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R9
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -16768,34 +20160,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R9
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R9
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R9
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
@@ -16814,7 +20206,7 @@ piece15:
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -16835,9 +20227,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R9
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -16850,9 +20242,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R9
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -16861,25 +20253,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R9
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R9
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
@@ -16898,7 +20290,7 @@ piece20:
 	MOVQ  AX, 320(SP)
 	MOVQ  AX, 328(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -16919,9 +20311,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R9
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -16934,9 +20326,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R9
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -16945,25 +20337,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R9
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 208(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R9
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 208(SP)(AX*1)
 
-piece25:
+piece35:
 	XORL  AX, AX
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
@@ -16982,7 +20374,7 @@ piece25:
 	MOVQ  AX, 448(SP)
 	MOVQ  AX, 456(SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -17003,9 +20395,9 @@ piece25:
 	MOVQ  56(R8)(AX*1), CX
 	MOVQ  CX, 392(SP)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R9
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -17018,9 +20410,9 @@ piece26:
 	MOVQ  24(R8)(AX*1), CX
 	MOVQ  CX, 360(SP)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R9
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -17029,25 +20421,25 @@ piece27:
 	MOVQ  8(R8)(AX*1), CX
 	MOVQ  CX, 344(SP)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R9
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (R8)(AX*1), CX
 	MOVQ  CX, 336(SP)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R9
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (R8)(AX*1), CX
 	MOVL  CX, 336(SP)(AX*1)
 
-piece30:
+piece40:
 	VCVTPH2PS    16(SP), Y0
 	VMOVUPS      80(SP), Y1
 	VMOVUPS      208(SP), Y2
@@ -17105,9 +20497,9 @@ lanetailnarrow:
 	VPERMD       Y3, Y0, Y3
 	VPMAXSB      Y15, Y3, Y3
 	VPMINSB      Y14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y0
-	VBROADCASTSS constantsAVX2<>+88(SB), Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
+	VBROADCASTSS constantsAVX2<>+104(SB), Y2
 	VPAND        Y0, Y3, Y4
 	VPMADDUBSW   Y1, Y4, Y4
 	VPMADDWD     Y2, Y4, Y4
@@ -17122,50 +20514,50 @@ lanetailback:
 	BZHIQ CX, AX, AX
 	MOVQ  AX, (SP)
 	TESTQ $0x00000010, R9
-	JEQ   piece31
+	JEQ   piece41
 	MOVQ  R9, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x02, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece31:
+piece41:
 	TESTQ $0x00000008, R9
-	JEQ   piece32
+	JEQ   piece42
 	MOVQ  R9, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x02, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece32:
+piece42:
 	TESTQ $0x00000004, R9
-	JEQ   piece33
+	JEQ   piece43
 	MOVQ  R9, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x02, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece33:
+piece43:
 	TESTQ $0x00000002, R9
-	JEQ   piece34
+	JEQ   piece44
 	MOVQ  R9, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x02, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece34:
+piece44:
 	TESTQ $0x00000001, R9
-	JEQ   piece35
+	JEQ   piece45
 	MOVQ  R9, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x02, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece35:
+piece45:
 laneend:
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
@@ -17215,9 +20607,9 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17282,9 +20674,9 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17299,7 +20691,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -17337,7 +20729,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -17375,7 +20767,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -17413,7 +20805,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y5
+	VMOVDQU      constantsAVX2<>+56(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -17488,9 +20880,9 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17510,6 +20902,188 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+32, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y10, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y11, Y2, Y3
+	VFMADD231PS  Y13, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y11, Y2, Y4
+	VFMADD231PS  Y13, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y10, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+4(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS    16(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          longtailrarenarrow
+	VCVTPH2PS    32(SP), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          longtailrarenarrow
+	VCVTPH2PS    48(SP), Y5
+	VDIVPS       Y12, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          longtailrarenarrow
+	VCVTPH2PS    64(SP), Y6
+	VDIVPS       Y12, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+longtailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VMOVUPS      constantsAVX2<>+4(SB), Y1
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -17558,9 +21132,9 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y15, Y0, Y0
 	VPMINSB      Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17632,9 +21206,9 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17710,9 +21284,9 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17796,9 +21370,9 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17899,9 +21473,9 @@ grouploop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -17987,9 +21561,9 @@ groupmeet3:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18147,9 +21721,9 @@ grouptailnarrow:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18292,9 +21866,9 @@ short2loop:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18379,9 +21953,9 @@ laneloop:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18776,9 +22350,9 @@ lanetailnarrow:
 	VPERMD       Y0, Y2, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18894,9 +22468,9 @@ groupstream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18965,9 +22539,9 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -18982,7 +22556,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y10, Y10
@@ -19020,7 +22594,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y10, Y10
@@ -19058,7 +22632,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y2, Y3, Y10, Y10
@@ -19096,7 +22670,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
 	VPCMPGTD     Y2, Y4, Y2
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y2, Y4, Y10, Y10
@@ -19175,9 +22749,9 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -19247,9 +22821,9 @@ short2stream:
 	VPERMD       Y0, Y1, Y0
 	VPMAXSB      Y13, Y0, Y0
 	VPMINSB      Y11, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -19321,9 +22895,9 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -19391,9 +22965,9 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+4(SB), Y2
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -19469,9 +23043,9 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+4(SB), Y1
 	VPACKSSWB    Y5, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+84(SB), Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
 	VPAND        Y1, Y0, Y4
 	VPMADDUBSW   Y2, Y4, Y4
 	VPMADDWD     Y3, Y4, Y4
@@ -19490,19 +23064,22 @@ DATA constantsAVX2<>+20(SB)/4, $0x00000002
 DATA constantsAVX2<>+24(SB)/4, $0x00000006
 DATA constantsAVX2<>+28(SB)/4, $0x00000003
 DATA constantsAVX2<>+32(SB)/4, $0x00000007
-DATA constantsAVX2<>+36(SB)/4, $0xffffff80
-DATA constantsAVX2<>+40(SB)/4, $0x0000007f
-DATA constantsAVX2<>+44(SB)/4, $0x00000000
-DATA constantsAVX2<>+48(SB)/4, $0x00000001
-DATA constantsAVX2<>+52(SB)/4, $0x00000002
-DATA constantsAVX2<>+56(SB)/4, $0x00000003
-DATA constantsAVX2<>+60(SB)/4, $0x00000004
-DATA constantsAVX2<>+64(SB)/4, $0x00000005
-DATA constantsAVX2<>+68(SB)/4, $0x00000006
-DATA constantsAVX2<>+72(SB)/4, $0x00000007
-DATA constantsAVX2<>+76(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+80(SB)/4, $0x10011001
-DATA constantsAVX2<>+84(SB)/4, $0x03030303
-DATA constantsAVX2<>+88(SB)/4, $0x04010401
-DATA constantsAVX2<>+92(SB)/4, $0x00100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96
+DATA constantsAVX2<>+36(SB)/4, $0x00000001
+DATA constantsAVX2<>+40(SB)/4, $0x3f800000
+DATA constantsAVX2<>+44(SB)/4, $0x34800000
+DATA constantsAVX2<>+48(SB)/4, $0xffffff80
+DATA constantsAVX2<>+52(SB)/4, $0x0000007f
+DATA constantsAVX2<>+56(SB)/4, $0x00000000
+DATA constantsAVX2<>+60(SB)/4, $0x00000001
+DATA constantsAVX2<>+64(SB)/4, $0x00000002
+DATA constantsAVX2<>+68(SB)/4, $0x00000003
+DATA constantsAVX2<>+72(SB)/4, $0x00000004
+DATA constantsAVX2<>+76(SB)/4, $0x00000005
+DATA constantsAVX2<>+80(SB)/4, $0x00000006
+DATA constantsAVX2<>+84(SB)/4, $0x00000007
+DATA constantsAVX2<>+88(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+92(SB)/4, $0x10011001
+DATA constantsAVX2<>+96(SB)/4, $0x03030303
+DATA constantsAVX2<>+100(SB)/4, $0x04010401
+DATA constantsAVX2<>+104(SB)/4, $0x00100001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $108

@@ -10,6 +10,7 @@ TEXT ·QuantizeWholeInt8F16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 0x80008000, Z14 table
 	// per group: Z13 scale, Z12 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 13
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -25,6 +26,12 @@ TEXT ·QuantizeWholeInt8F16AVX512(SB), NOSPLIT, $0-56
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -304,7 +311,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z12
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z12, Z0, Z1
@@ -313,8 +321,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
@@ -322,8 +330,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z12, Z0, Z3
 	VFNMADD231PS Z13, Z3, Z0
@@ -331,8 +339,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z12, Z0, Z4
 	VFNMADD231PS Z13, Z4, Z0
@@ -348,6 +356,7 @@ grouptailnarrow:
 	JNE       grouptailrare
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 
 grouptailback:
@@ -371,6 +380,176 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z13
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS constantsAVX512<>+72(SB), Z0
+	VFNMADD231PS Z12, Z13, Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z13, Z0, Z11
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z11, Z0, Z1
+	VFMADD231PS  Z13, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z11, Z0, Z2
+	VFMADD231PS  Z13, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z10
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z11, Z0, Z1
+	VFMADD231PS  Z13, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z11, Z0, Z2
+	VFMADD231PS  Z13, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z9
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z11, Z0, Z1
+	VFMADD231PS Z13, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z11, Z0, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z11, Z0, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z11, Z0, Z3
+	VFMADD231PS Z13, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z9, Z10, Z0
+	VPCMPEQW    Z15, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z9, Z10, Z0
+	VPERMD      Z0, Z14, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVAPS     Z1, Z10
+	VMOVAPS     Z2, Z9
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z11, Z0, Z1
+	VFMADD231PS Z13, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z11, Z0, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z11, Z0, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z11, Z0, Z3
+	VFMADD231PS Z13, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z15, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z11, Z0, Z1
+	VFMADD231PS Z13, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z11, Z0, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z11, Z0, Z3
+	VFMADD231PS Z13, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z11, Z0, Z4
+	VFMADD231PS Z13, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
+
+longtailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPMINSW   Z3, Z1, Z0
+	VPCMPEQW  Z15, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       longtailrare
+	VPACKSSWB Z3, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
 	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -681,7 +860,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -692,33 +872,33 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -733,6 +913,7 @@ lanetailnarrow:
 	JNE       lanetailrare
 	VPACKSSWB Z5, Z3, Z3
 	VPERMD    Z3, Z14, Z3
+	KMOVQ     K0, K7
 	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
@@ -804,13 +985,13 @@ grouprare:
 	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+80(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+84(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -857,9 +1038,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z13
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -887,9 +1068,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z13
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -917,9 +1098,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z13
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -947,9 +1128,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z13
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -959,17 +1140,18 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+80(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+84(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -979,8 +1161,8 @@ grouptailrare:
 	VMOVAPS.Z    Z1, K1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
@@ -992,8 +1174,8 @@ grouptailrare:
 	VMOVAPS.Z    Z5, K1, Z5
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
@@ -1005,8 +1187,8 @@ grouptailrare:
 	VMOVAPS.Z    Z6, K1, Z6
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z7
@@ -1022,6 +1204,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKSSWB Z6, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -1034,6 +1217,162 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z11, Z0, Z1
+	VFMADD231PS Z13, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z11, Z0, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z11, Z0, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z11, Z0, Z3
+	VFMADD231PS Z13, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z15, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVNTPS    Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS    (SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+80(SB), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS constantsAVX512<>+84(SB), Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VCVTPH2PS    96(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          longback
+
+longtailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VBROADCASTSS constantsAVX512<>+80(SB), Z2
+	VCVTDQ2PS    Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VBROADCASTSS constantsAVX512<>+84(SB), Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	CMPQ         R8, $+33
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	CMPQ         R8, $+49
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z7
+	VMAXPS       Z7, Z2, Z7
+	VMINPS       Z7, Z4, Z7
+	VADDPS       Z3, Z7, Z7
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z7, Z7
+	VMOVAPS.Z    Z7, K1, Z7
+
+longtailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z7, Z6, Z6
+	VPACKSSWB Z6, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -1082,13 +1421,13 @@ short2rare:
 	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+80(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+84(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -1179,13 +1518,13 @@ short4rare:
 	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+80(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+84(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -1232,13 +1571,13 @@ lanerare:
 	VMOVUPS      (DX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+80(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+84(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -1284,18 +1623,19 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z2
+	VBROADCASTSS constantsAVX512<>+80(SB), Z2
 	VCVTDQ2PS    Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z2, Z2
 	VMAXPS       Z1, Z2, Z1
-	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VBROADCASTSS constantsAVX512<>+84(SB), Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z3, Z4, Z4
 	VMINPS       Z1, Z4, Z1
@@ -1305,10 +1645,10 @@ lanetailrare:
 	VMOVAPS.Z    Z1, K1, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z5
 	VDIVPS       Z5, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
@@ -1319,10 +1659,10 @@ lanetailrare:
 	VMOVAPS.Z    Z5, K1, Z5
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z6
+	VMOVUPS.Z    128(DX), K7, Z6
 	VDIVPS       Z6, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -1333,10 +1673,10 @@ lanetailrare:
 	VMOVAPS.Z    Z6, K1, Z6
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z7
+	VMOVUPS.Z    192(DX), K7, Z7
 	VDIVPS       Z7, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z7
 	VMAXPS       Z7, Z2, Z7
@@ -1351,6 +1691,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKSSWB Z6, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -1360,6 +1701,7 @@ TEXT ·QuantizeInt8F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 17
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1383,6 +1725,12 @@ TEXT ·QuantizeInt8F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -1670,7 +2018,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z1
@@ -1679,8 +2028,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
@@ -1688,8 +2037,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
@@ -1697,8 +2046,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
@@ -1716,6 +2065,7 @@ grouptailnarrow:
 	VPERMD    Z1, Z14, Z1
 	VPMAXSB   Z13, Z1, Z1
 	VPMINSB   Z11, Z1, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 
 grouptailback:
@@ -1739,6 +2089,182 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS constantsAVX512<>+72(SB), Z0
+	VFNMADD231PS Z8, Z9, Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z9, Z0, Z7
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z7, Z0, Z2
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z6
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z7, Z0, Z2
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z5
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z5, Z6, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z5, Z6, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXSB     Z13, Z1, Z1
+	VPMINSB     Z11, Z1, Z1
+	VMOVUPS     Z1, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z9, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
+
+longtailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPMINSW   Z3, Z1, Z0
+	VPCMPEQW  Z10, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       longtailrare
+	VPACKSSWB Z3, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	VPMAXSB   Z13, Z1, Z1
+	VPMINSB   Z11, Z1, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -2059,7 +2585,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -2070,33 +2597,33 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -2113,6 +2640,7 @@ lanetailnarrow:
 	VPERMD    Z3, Z14, Z3
 	VPMAXSB   Z13, Z3, Z3
 	VPMINSB   Z11, Z3, Z3
+	KMOVQ     K0, K7
 	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
@@ -2239,9 +2767,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -2269,9 +2797,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -2299,9 +2827,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -2329,9 +2857,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -2341,6 +2869,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
@@ -2359,8 +2888,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -2372,8 +2901,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -2385,8 +2914,8 @@ grouptailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
@@ -2402,6 +2931,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKSSWB Z6, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -2414,6 +2944,160 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXSB     Z13, Z1, Z1
+	VPMINSB     Z11, Z1, Z1
+	VMOVNTPS    Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKSSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R8, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R8, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+
+longtailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z16, Z6, Z6
+	VPACKSSWB Z6, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -2662,6 +3346,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -2681,10 +3366,10 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
+	VMOVUPS.Z   64(DX), K7, Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -2695,10 +3380,10 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
+	VMOVUPS.Z   128(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -2709,10 +3394,10 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
+	VMOVUPS.Z   192(DX), K7, Z7
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
 	VMAXPS      Z7, Z2, Z7
@@ -2727,6 +3412,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKSSWB Z6, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -2736,6 +3422,7 @@ TEXT ·QuantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip, Z7 zeroPoint, Z6 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 23
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -2760,6 +3447,12 @@ TEXT ·QuantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short2
 	CMPQ         R11, $+16
 	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -3072,7 +3765,8 @@ grouppiece:
 	VPACKSSDW    Z7, Z7, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z1
@@ -3081,8 +3775,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
@@ -3090,8 +3784,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
@@ -3099,8 +3793,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
@@ -3120,6 +3814,7 @@ grouptailnarrow:
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -3144,6 +3839,191 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS constantsAVX512<>+72(SB), Z0
+	VFNMADD231PS Z8, Z9, Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z9, Z0, Z7
+	VBROADCASTSS (R8), Z6
+	VPACKSSDW    Z6, Z6, Z5
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z7, Z0, Z2
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z7, Z0, Z2
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z7, Z0, Z16
+	VFMADD231PS Z9, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPADDSW     Z5, Z4, Z0
+	VPADDSW     Z5, Z3, Z16
+	VPMINSW     Z3, Z4, Z17
+	VPCMPEQW    Z10, Z17, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z16, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z2, Z3
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z5, Z1, Z0
+	VCVTPH2PS   64(SI), Z2
+	VMULPS      Z7, Z2, Z3
+	VFMADD231PS Z9, Z2, Z3
+	VCVTPS2DQ   Z3, Z3
+	VCVTPH2PS   96(SI), Z2
+	VMULPS      Z7, Z2, Z4
+	VFMADD231PS Z9, Z2, Z4
+	VCVTPS2DQ   Z4, Z4
+	VPACKSSDW   Z4, Z3, Z3
+	VPADDSW     Z5, Z3, Z2
+	VPMINSW     Z3, Z1, Z1
+	VPCMPEQW    Z10, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VMOVUPS     Z0, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z9, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
+
+longtailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPADDSW   Z5, Z1, Z0
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z5, Z3, Z2
+	VPMINSW   Z3, Z1, Z1
+	VPCMPEQW  Z10, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       longtailrare
+	VPACKSSWB Z2, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXSB   Z13, Z0, Z0
+	VPMINSB   Z11, Z0, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -3505,7 +4385,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -3517,36 +4398,36 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z7
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z7
 	VMULPS       Z2, Z0, Z8
 	VFNMADD231PS Z1, Z8, Z0
 	VFMADD231PS  Z2, Z0, Z8
 	VCVTPS2DQ    Z8, Z8
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z9
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z9
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
@@ -3567,6 +4448,7 @@ lanetailnarrow:
 	VPERMD    Z3, Z14, Z3
 	VPMAXSB   Z13, Z3, Z3
 	VPMINSB   Z11, Z3, Z3
+	KMOVQ     K0, K7
 	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
@@ -3696,10 +4578,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -3730,10 +4612,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -3764,10 +4646,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -3798,10 +4680,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -3812,6 +4694,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
@@ -3829,8 +4712,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -3842,8 +4725,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -3855,8 +4738,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -3872,6 +4755,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z17, Z16, Z16
 	VPACKSSWB Z16, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -3885,6 +4769,160 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z5, Z1, Z0
+	VCVTPH2PS   64(SI), Z2
+	VMULPS      Z7, Z2, Z3
+	VFMADD231PS Z9, Z2, Z3
+	VCVTPS2DQ   Z3, Z3
+	VCVTPH2PS   96(SI), Z2
+	VMULPS      Z7, Z2, Z4
+	VFMADD231PS Z9, Z2, Z4
+	VCVTPS2DQ   Z4, Z4
+	VPACKSSDW   Z4, Z3, Z3
+	VPADDSW     Z5, Z3, Z2
+	VPMINSW     Z3, Z1, Z1
+	VPCMPEQW    Z10, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VCVTDQ2PS   Z6, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VCVTDQ2PS   Z6, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z4, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+
+longtailrarenarrow:
+	VPACKSSDW Z16, Z1, Z1
+	VPACKSSDW Z18, Z17, Z17
+	VPACKSSWB Z17, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -4171,6 +5209,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -4190,11 +5229,11 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
-	VMOVUPS.Z   64(R8), K6, Z5
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMOVUPS.Z   64(R8), K7, Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -4208,11 +5247,11 @@ lanetailrare:
 	VMOVAPS.Z   Z2, K1, Z2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VMOVUPS.Z   128(R8), K6, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -4226,11 +5265,11 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z6
-	VMOVUPS.Z   192(R8), K6, Z7
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z7
 	VDIVPS      Z6, Z0, Z0
 	VCVTDQ2PS   Z7, Z7
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -4248,6 +5287,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z6, Z5, Z5
 	VPACKSSWB Z5, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -4602,7 +5642,8 @@ grouppiece:
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
@@ -4612,8 +5653,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
@@ -4622,8 +5663,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z3
@@ -4632,8 +5673,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z4
@@ -4654,6 +5695,7 @@ grouptailnarrow:
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
 	VPMINSB   Z10, Z0, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -5045,7 +6087,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -5058,12 +6101,12 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -5071,12 +6114,12 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
@@ -5084,12 +6127,12 @@ lanetail:
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z6
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
@@ -5109,6 +6152,7 @@ lanetailnarrow:
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
 	VPMINSB   Z10, Z0, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -5245,10 +6289,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -5279,10 +6323,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -5313,10 +6357,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -5347,10 +6391,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -5361,6 +6405,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z6, Z0, Z0
@@ -5378,8 +6423,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
@@ -5392,8 +6437,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
@@ -5406,8 +6451,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
@@ -5424,6 +6469,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z17, Z16, Z16
 	VPACKSSWB Z16, Z1, Z1
 	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -5709,6 +6755,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -5728,11 +6775,11 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z6
+	VMOVUPS.Z   64(DX), K7, Z5
+	VMOVUPS.Z   64(R8), K7, Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -5744,11 +6791,11 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
-	VMOVUPS.Z   128(R8), K6, Z7
+	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(R8), K7, Z7
 	VSUBPS      Z7, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -5760,11 +6807,11 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
-	VMOVUPS.Z   192(R8), K6, Z8
+	VMOVUPS.Z   192(DX), K7, Z7
+	VMOVUPS.Z   192(R8), K7, Z8
 	VSUBPS      Z8, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
@@ -5780,6 +6827,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKSSWB Z6, Z1, Z1
 	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -5789,6 +6837,7 @@ TEXT ·QuantizeUint8F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 17
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -5812,6 +6861,12 @@ TEXT ·QuantizeUint8F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -6099,7 +7154,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z1
@@ -6108,8 +7164,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
@@ -6117,8 +7173,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
@@ -6126,8 +7182,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
@@ -6145,6 +7201,7 @@ grouptailnarrow:
 	VPERMD    Z1, Z14, Z1
 	VPMAXUB   Z13, Z1, Z1
 	VPMINUB   Z11, Z1, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 
 grouptailback:
@@ -6168,6 +7225,182 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS constantsAVX512<>+72(SB), Z0
+	VFNMADD231PS Z8, Z9, Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z9, Z0, Z7
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z7, Z0, Z2
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z6
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z7, Z0, Z2
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z5
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z5, Z6, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKUSWB   Z5, Z6, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXUB     Z13, Z0, Z0
+	VPMINUB     Z11, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVAPS     Z1, Z6
+	VMOVAPS     Z2, Z5
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXUB     Z13, Z1, Z1
+	VPMINUB     Z11, Z1, Z1
+	VMOVUPS     Z1, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z9, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
+
+longtailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPMINSW   Z3, Z1, Z0
+	VPCMPEQW  Z10, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       longtailrare
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	VPMAXUB   Z13, Z1, Z1
+	VPMINUB   Z11, Z1, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -6488,7 +7721,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -6499,33 +7733,33 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -6542,6 +7776,7 @@ lanetailnarrow:
 	VPERMD    Z3, Z14, Z3
 	VPMAXUB   Z13, Z3, Z3
 	VPMINUB   Z11, Z3, Z3
+	KMOVQ     K0, K7
 	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
@@ -6668,9 +7903,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -6698,9 +7933,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -6728,9 +7963,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -6758,9 +7993,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -6770,6 +8005,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
@@ -6788,8 +8024,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -6801,8 +8037,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -6814,8 +8050,8 @@ grouptailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
@@ -6831,6 +8067,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKUSWB Z6, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -6843,6 +8080,160 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXUB     Z13, Z1, Z1
+	VPMINUB     Z11, Z1, Z1
+	VMOVNTPS    Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VPACKSSDW   Z5, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z5
+	VMAXPS      Z5, Z2, Z5
+	VMINPS      Z5, Z4, Z5
+	VADDPS      Z3, Z5, Z5
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z5, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	CMPQ        R8, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z6
+	VMAXPS      Z6, Z2, Z6
+	VMINPS      Z6, Z4, Z6
+	VADDPS      Z3, Z6, Z6
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	CMPQ        R8, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+
+longtailrarenarrow:
+	VPACKSSDW Z5, Z1, Z1
+	VPACKSSDW Z16, Z6, Z6
+	VPACKUSWB Z6, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -7091,6 +8482,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -7110,10 +8502,10 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
+	VMOVUPS.Z   64(DX), K7, Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -7124,10 +8516,10 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
+	VMOVUPS.Z   128(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -7138,10 +8530,10 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
+	VMOVUPS.Z   192(DX), K7, Z7
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
 	VMAXPS      Z7, Z2, Z7
@@ -7156,6 +8548,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKUSWB Z6, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -7165,6 +8558,7 @@ TEXT ·QuantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowU8, Z0 Narrow16, Z11 NarrowU8, Z10 0x80008000, Z14 table
 	// per group: Z9 scale, Z8 recip, Z7 zeroPoint, Z6 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 23
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -7189,6 +8583,12 @@ TEXT ·QuantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short2
 	CMPQ         R11, $+16
 	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -7501,7 +8901,8 @@ grouppiece:
 	VPACKSSDW    Z7, Z7, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z1
@@ -7510,8 +8911,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
@@ -7519,8 +8920,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
@@ -7528,8 +8929,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
@@ -7549,6 +8950,7 @@ grouptailnarrow:
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -7573,6 +8975,191 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z9
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS constantsAVX512<>+72(SB), Z0
+	VFNMADD231PS Z8, Z9, Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z9, Z0, Z7
+	VBROADCASTSS (R8), Z6
+	VPACKSSDW    Z6, Z6, Z5
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z7, Z0, Z2
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z7, Z0, Z1
+	VFMADD231PS  Z9, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z7, Z0, Z2
+	VFMADD231PS  Z9, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z7, Z0, Z16
+	VFMADD231PS Z9, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPADDSW     Z5, Z4, Z0
+	VPADDSW     Z5, Z3, Z16
+	VPMINSW     Z3, Z4, Z17
+	VPCMPEQW    Z10, Z17, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKUSWB   Z16, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXUB     Z13, Z0, Z0
+	VPMINUB     Z11, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z2, Z3
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z5, Z1, Z0
+	VCVTPH2PS   64(SI), Z2
+	VMULPS      Z7, Z2, Z3
+	VFMADD231PS Z9, Z2, Z3
+	VCVTPS2DQ   Z3, Z3
+	VCVTPH2PS   96(SI), Z2
+	VMULPS      Z7, Z2, Z4
+	VFMADD231PS Z9, Z2, Z4
+	VCVTPS2DQ   Z4, Z4
+	VPACKSSDW   Z4, Z3, Z3
+	VPADDSW     Z5, Z3, Z2
+	VPMINSW     Z3, Z1, Z1
+	VPCMPEQW    Z10, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKUSWB   Z2, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXUB     Z13, Z0, Z0
+	VPMINUB     Z11, Z0, Z0
+	VMOVUPS     Z0, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z3
+	VFMADD231PS Z9, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z7, Z0, Z4
+	VFMADD231PS Z9, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
+
+longtailnarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPADDSW   Z5, Z1, Z0
+	VPACKSSDW Z4, Z3, Z3
+	VPADDSW   Z5, Z3, Z2
+	VPMINSW   Z3, Z1, Z1
+	VPCMPEQW  Z10, Z1, K1
+	KORTESTQ  K1, K1
+	JNE       longtailrare
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z14, Z0
+	VPMAXUB   Z13, Z0, Z0
+	VPMINUB   Z11, Z0, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R9*1), DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -7934,7 +9521,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -7946,36 +9534,36 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z7
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z7
 	VMULPS       Z2, Z0, Z8
 	VFNMADD231PS Z1, Z8, Z0
 	VFMADD231PS  Z2, Z0, Z8
 	VCVTPS2DQ    Z8, Z8
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z9
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z9
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
@@ -7996,6 +9584,7 @@ lanetailnarrow:
 	VPERMD    Z3, Z14, Z3
 	VPMAXUB   Z13, Z3, Z3
 	VPMINUB   Z11, Z3, Z3
+	KMOVQ     K0, K7
 	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
@@ -8125,10 +9714,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -8159,10 +9748,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -8193,10 +9782,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -8227,10 +9816,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -8241,6 +9830,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
@@ -8258,8 +9848,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -8271,8 +9861,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -8284,8 +9874,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -8301,6 +9891,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z17, Z16, Z16
 	VPACKUSWB Z16, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -8314,6 +9905,160 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z7, Z0, Z1
+	VFMADD231PS Z9, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z7, Z0, Z2
+	VFMADD231PS Z9, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z5, Z1, Z0
+	VCVTPH2PS   64(SI), Z2
+	VMULPS      Z7, Z2, Z3
+	VFMADD231PS Z9, Z2, Z3
+	VCVTPS2DQ   Z3, Z3
+	VCVTPH2PS   96(SI), Z2
+	VMULPS      Z7, Z2, Z4
+	VFMADD231PS Z9, Z2, Z4
+	VCVTPS2DQ   Z4, Z4
+	VPACKSSDW   Z4, Z3, Z3
+	VPADDSW     Z5, Z3, Z2
+	VPMINSW     Z3, Z1, Z1
+	VPCMPEQW    Z10, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKUSWB   Z2, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXUB     Z13, Z0, Z0
+	VPMINUB     Z11, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VCVTDQ2PS   Z6, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKUSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VCVTDQ2PS   Z6, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z8, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z4, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+
+longtailrarenarrow:
+	VPACKSSDW Z16, Z1, Z1
+	VPACKSSDW Z18, Z17, Z17
+	VPACKUSWB Z17, Z1, Z1
+	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -8600,6 +10345,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -8619,11 +10365,11 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
-	VMOVUPS.Z   64(R8), K6, Z5
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMOVUPS.Z   64(R8), K7, Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -8637,11 +10383,11 @@ lanetailrare:
 	VMOVAPS.Z   Z2, K1, Z2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VMOVUPS.Z   128(R8), K6, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -8655,11 +10401,11 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z6
-	VMOVUPS.Z   192(R8), K6, Z7
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z7
 	VDIVPS      Z6, Z0, Z0
 	VCVTDQ2PS   Z7, Z7
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -8677,6 +10423,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z6, Z5, Z5
 	VPACKUSWB Z5, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -9031,7 +10778,8 @@ grouppiece:
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
@@ -9041,8 +10789,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
@@ -9051,8 +10799,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z3
@@ -9061,8 +10809,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z4
@@ -9083,6 +10831,7 @@ grouptailnarrow:
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -9474,7 +11223,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -9487,12 +11237,12 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -9500,12 +11250,12 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
@@ -9513,12 +11263,12 @@ lanetail:
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z6
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
@@ -9538,6 +11288,7 @@ lanetailnarrow:
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -9674,10 +11425,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -9708,10 +11459,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -9742,10 +11493,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -9776,10 +11527,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -9790,6 +11541,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z6, Z0, Z0
@@ -9807,8 +11559,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
@@ -9821,8 +11573,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
@@ -9835,8 +11587,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
@@ -9853,6 +11605,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z17, Z16, Z16
 	VPACKUSWB Z16, Z1, Z1
 	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -10138,6 +11891,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -10157,11 +11911,11 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z6
+	VMOVUPS.Z   64(DX), K7, Z5
+	VMOVUPS.Z   64(R8), K7, Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -10173,11 +11927,11 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
-	VMOVUPS.Z   128(R8), K6, Z7
+	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(R8), K7, Z7
 	VSUBPS      Z7, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -10189,11 +11943,11 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
-	VMOVUPS.Z   192(R8), K6, Z8
+	VMOVUPS.Z   192(DX), K7, Z7
+	VMOVUPS.Z   192(R8), K7, Z8
 	VSUBPS      Z8, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
@@ -10209,6 +11963,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKUSWB Z6, Z1, Z1
 	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -10218,6 +11973,7 @@ TEXT ·QuantizePacked4F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0xf0f0f0f, Z8 0x10011001
 	// per group: Z7 scale, Z6 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 19
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -10233,8 +11989,8 @@ TEXT ·QuantizePacked4F16AVX512(SB), NOSPLIT, $0-64
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	VBROADCASTSS constantsAVX512<>+76(SB), Z9
-	VBROADCASTSS constantsAVX512<>+80(SB), Z8
+	VBROADCASTSS constantsAVX512<>+88(SB), Z9
+	VBROADCASTSS constantsAVX512<>+92(SB), Z8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -10243,6 +11999,12 @@ TEXT ·QuantizePacked4F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -10542,7 +12304,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z1
@@ -10551,8 +12314,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
@@ -10560,8 +12323,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
@@ -10569,8 +12332,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z4
 	VFNMADD231PS Z7, Z4, Z0
@@ -10589,6 +12352,7 @@ grouptailnarrow:
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -10596,8 +12360,8 @@ grouptailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 grouptailback:
 	MOVQ  R8, AX
@@ -10622,6 +12386,199 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS constantsAVX512<>+72(SB), Z0
+	VFNMADD231PS Z6, Z7, Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z7, Z0, Z5
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z5, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z5, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z4
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z5, Z0, Z1
+	VFMADD231PS  Z7, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z5, Z0, Z2
+	VFMADD231PS  Z7, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z3
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z5, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z2, Z2
+	VPMINSW     Z3, Z4, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z3, Z4, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z9, Z0, Z16
+	VPMADDUBSW  Z8, Z16, Z16
+	VPMOVWB     Z16, Y16
+	VMOVUPS     Y16, (DI)
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z2, Z3
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z5, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXSB     Z13, Z1, Z1
+	VPMINSB     Z11, Z1, Z1
+	VPANDD      Z9, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z4
+	VFMADD231PS Z7, Z0, Z4
+	VCVTPS2DQ   Z4, Z4
+
+longtailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
+	VPMINSW    Z3, Z1, Z0
+	VPCMPEQW   Z10, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        longtailrare
+	VPACKSSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPMAXSB    Z13, Z1, Z1
+	VPMINSB    Z11, Z1, Z1
+	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+
+longtailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -10957,7 +12914,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -10968,33 +12926,33 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -11012,6 +12970,7 @@ lanetailnarrow:
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
 	VPANDD     Z9, Z3, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -11019,8 +12978,8 @@ lanetailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -11155,9 +13114,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -11185,9 +13144,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -11215,9 +13174,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -11245,9 +13204,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -11257,6 +13216,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -11275,8 +13235,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -11288,8 +13248,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -11301,8 +13261,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -11319,6 +13279,7 @@ grouptailrarenarrow:
 	VPACKSSWB  Z16, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -11326,8 +13287,8 @@ grouptailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -11339,6 +13300,175 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z5, Z0, Z3
+	VFMADD231PS Z7, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXSB     Z13, Z1, Z1
+	VPMINSB     Z11, Z1, Z1
+	VPANDD      Z9, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPACKSSWB   Z16, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z9, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z4
+	VSUBPS      Z3, Z4, Z4
+	VMINPS      Z1, Z4, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z16
+	VMAXPS      Z16, Z2, Z16
+	VMINPS      Z16, Z4, Z16
+	VADDPS      Z3, Z16, Z16
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	CMPQ        R8, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z4, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R8, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z4, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+
+longtailrarenarrow:
+	VPACKSSDW  Z16, Z1, Z1
+	VPACKSSDW  Z18, Z17, Z17
+	VPACKSSWB  Z17, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+	JMP        longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -11602,6 +13732,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -11621,10 +13752,10 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
+	VMOVUPS.Z   64(DX), K7, Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -11635,10 +13766,10 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
+	VMOVUPS.Z   128(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -11649,10 +13780,10 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
+	VMOVUPS.Z   192(DX), K7, Z7
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
 	VMAXPS      Z7, Z2, Z7
@@ -11668,6 +13799,7 @@ lanetailrarenarrow:
 	VPACKSSWB  Z6, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -11675,8 +13807,8 @@ lanetailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeZeroPointPacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
@@ -11685,6 +13817,7 @@ TEXT ·QuantizeZeroPointPacked4F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0xf0f0f0f, Z8 0x10011001
 	// per group: Z7 scale, Z6 recip, Z5 zeroPoint, Z4 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -11701,8 +13834,8 @@ TEXT ·QuantizeZeroPointPacked4F16AVX512(SB), NOSPLIT, $0-72
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	VBROADCASTSS constantsAVX512<>+76(SB), Z9
-	VBROADCASTSS constantsAVX512<>+80(SB), Z8
+	VBROADCASTSS constantsAVX512<>+88(SB), Z9
+	VBROADCASTSS constantsAVX512<>+92(SB), Z8
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -11711,6 +13844,12 @@ TEXT ·QuantizeZeroPointPacked4F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short2
 	CMPQ         R11, $+16
 	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -12035,7 +14174,8 @@ grouppiece:
 	VPACKSSDW    Z5, Z5, Z4
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z1
@@ -12044,8 +14184,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
@@ -12053,8 +14193,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
@@ -12062,8 +14202,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z16
 	VFNMADD231PS Z7, Z16, Z0
@@ -12084,6 +14224,7 @@ grouptailnarrow:
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
 	VPANDD     Z9, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
@@ -12091,8 +14232,8 @@ grouptailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 grouptailback:
 	MOVQ  R9, AX
@@ -12118,6 +14259,208 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z16
+	VPSUBD       Z16, Z0, Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS constantsAVX512<>+72(SB), Z0
+	VFNMADD231PS Z6, Z7, Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z16
+	VFMADD231PS  Z16, Z0, Z0
+	VMULPS       Z7, Z0, Z5
+	VBROADCASTSS (R8), Z4
+	VPACKSSDW    Z4, Z4, Z3
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMADD231PS  Z7, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z5, Z0, Z17
+	VFMADD231PS  Z7, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z2
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z5, Z0, Z16
+	VFMADD231PS  Z7, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z5, Z0, Z17
+	VFMADD231PS  Z7, Z0, Z17
+	VCVTPS2DQ    Z17, Z17
+	VPACKSSDW    Z17, Z16, Z1
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z5, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z5, Z0, Z17
+	VFMADD231PS Z7, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z5, Z0, Z17
+	VFMADD231PS Z7, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z5, Z0, Z18
+	VFMADD231PS Z7, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPADDSW     Z3, Z2, Z0
+	VPADDSW     Z3, Z1, Z18
+	VPMINSW     Z1, Z2, Z19
+	VPCMPEQW    Z10, Z19, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z18, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z9, Z0, Z18
+	VPMADDUBSW  Z8, Z18, Z18
+	VPMOVWB     Z18, Y18
+	VMOVUPS     Y18, (DI)
+	VMOVAPS     Z16, Z2
+	VMOVAPS     Z17, Z1
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z3, Z1, Z0
+	VCVTPH2PS   64(SI), Z2
+	VMULPS      Z5, Z2, Z16
+	VFMADD231PS Z7, Z2, Z16
+	VCVTPS2DQ   Z16, Z16
+	VCVTPH2PS   96(SI), Z2
+	VMULPS      Z5, Z2, Z17
+	VFMADD231PS Z7, Z2, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPADDSW     Z3, Z16, Z2
+	VPMINSW     Z16, Z1, Z1
+	VPCMPEQW    Z10, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z9, Z0, Z1
+	VPMADDUBSW  Z8, Z1, Z1
+	VPMOVWB     Z1, Y1
+	VMOVUPS     Y1, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z16
+	VFMADD231PS Z7, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z5, Z0, Z17
+	VFMADD231PS Z7, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+
+longtailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPADDSW    Z3, Z1, Z0
+	VPACKSSDW  Z17, Z16, Z16
+	VPADDSW    Z3, Z16, Z2
+	VPMINSW    Z16, Z1, Z1
+	VPCMPEQW   Z10, Z1, K1
+	KORTESTQ   K1, K1
+	JNE        longtailrare
+	VPACKSSWB  Z2, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMOVWB    Z1, Y1
+	LEAQ       1(R9), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
+
+longtailback:
+	MOVQ R9, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -12494,7 +14837,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -12506,36 +14850,36 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z7
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z7
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z17
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z17
 	VMULPS       Z2, Z0, Z18
 	VFNMADD231PS Z1, Z18, Z0
 	VFMADD231PS  Z2, Z0, Z18
@@ -12557,6 +14901,7 @@ lanetailnarrow:
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
 	VPANDD     Z9, Z3, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -12564,8 +14909,8 @@ lanetailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -12703,10 +15048,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	VBROADCASTSS 4(R8), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -12737,10 +15082,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	VBROADCASTSS 4(R8), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -12771,10 +15116,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	VBROADCASTSS 4(R8), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -12805,10 +15150,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	VBROADCASTSS 4(R8), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -12819,6 +15164,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z7, Z0, Z0
@@ -12836,8 +15182,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -12849,8 +15195,8 @@ grouptailrare:
 	VMOVAPS.Z   Z17, K1, Z17
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
@@ -12862,8 +15208,8 @@ grouptailrare:
 	VMOVAPS.Z   Z18, K1, Z18
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
@@ -12880,6 +15226,7 @@ grouptailrarenarrow:
 	VPACKSSWB  Z18, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -12887,8 +15234,8 @@ grouptailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -12901,6 +15248,175 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z5, Z0, Z1
+	VFMADD231PS Z7, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z5, Z0, Z2
+	VFMADD231PS Z7, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPADDSW     Z3, Z1, Z0
+	VCVTPH2PS   64(SI), Z2
+	VMULPS      Z5, Z2, Z16
+	VFMADD231PS Z7, Z2, Z16
+	VCVTPS2DQ   Z16, Z16
+	VCVTPH2PS   96(SI), Z2
+	VMULPS      Z5, Z2, Z17
+	VFMADD231PS Z7, Z2, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPADDSW     Z3, Z16, Z2
+	VPMINSW     Z16, Z1, Z1
+	VPCMPEQW    Z10, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z9, Z0, Z1
+	VPMADDUBSW  Z8, Z1, Z1
+	VPMOVWB     Z1, Y1
+	VMOVNTPS    Y1, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VCVTDQ2PS   Z4, Z16
+	VSUBPS      Z16, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z17
+	VSUBPS      Z16, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z16, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z16, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKSSWB   Z18, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z9, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VCVTDQ2PS   Z4, Z16
+	VSUBPS      Z16, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z17
+	VSUBPS      Z16, Z17, Z17
+	VMINPS      Z1, Z17, Z1
+	VADDPS      Z16, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z17, Z18
+	VADDPS      Z16, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z17, Z19
+	VADDPS      Z16, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z6, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z2, Z20
+	VMINPS      Z20, Z17, Z20
+	VADDPS      Z16, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+
+longtailrarenarrow:
+	VPACKSSDW  Z18, Z1, Z1
+	VPACKSSDW  Z20, Z19, Z19
+	VPACKSSWB  Z19, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R9), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+	JMP        longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -13202,6 +15718,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -13221,11 +15738,11 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
-	VMOVUPS.Z   64(R8), K6, Z5
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMOVUPS.Z   64(R8), K7, Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -13239,11 +15756,11 @@ lanetailrare:
 	VMOVAPS.Z   Z2, K1, Z2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VMOVUPS.Z   128(R8), K6, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -13257,11 +15774,11 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z6
-	VMOVUPS.Z   192(R8), K6, Z7
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z7
 	VDIVPS      Z6, Z0, Z0
 	VCVTDQ2PS   Z7, Z7
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -13280,6 +15797,7 @@ lanetailrarenarrow:
 	VPACKSSWB  Z5, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -13287,8 +15805,8 @@ lanetailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeMinvalPacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -13313,8 +15831,8 @@ TEXT ·QuantizeMinvalPacked4F16AVX512(SB), NOSPLIT, $0-72
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z13, Z10
 	VBROADCASTSS constantsAVX512<>+0(SB), Z9
-	VBROADCASTSS constantsAVX512<>+76(SB), Z8
-	VBROADCASTSS constantsAVX512<>+80(SB), Z7
+	VBROADCASTSS constantsAVX512<>+88(SB), Z8
+	VBROADCASTSS constantsAVX512<>+92(SB), Z7
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -13656,7 +16174,8 @@ grouppiece:
 	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z4, Z0, Z0
@@ -13666,8 +16185,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
@@ -13676,8 +16195,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z3
@@ -13686,8 +16205,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
@@ -13709,6 +16228,7 @@ grouptailnarrow:
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
@@ -13716,8 +16236,8 @@ grouptailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 grouptailback:
 	MOVQ  R9, AX
@@ -14125,7 +16645,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -14138,12 +16659,12 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -14151,12 +16672,12 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
@@ -14164,12 +16685,12 @@ lanetail:
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z6
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
@@ -14190,6 +16711,7 @@ lanetailnarrow:
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
@@ -14197,8 +16719,8 @@ lanetailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 lanetailback:
 laneend:
@@ -14343,10 +16865,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z6
-	VBROADCASTSS 4(BX), K6, Z5
-	VBROADCASTSS 4(DX), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -14377,10 +16899,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z6
-	VBROADCASTSS 4(BX), K6, Z5
-	VBROADCASTSS 4(DX), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -14411,10 +16933,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z6
-	VBROADCASTSS 4(BX), K6, Z5
-	VBROADCASTSS 4(DX), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -14445,10 +16967,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z6
-	VBROADCASTSS 4(BX), K6, Z5
-	VBROADCASTSS 4(DX), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -14459,6 +16981,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z4, Z0, Z0
@@ -14476,8 +16999,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -14490,8 +17013,8 @@ grouptailrare:
 	VMOVAPS.Z   Z17, K1, Z17
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -14504,8 +17027,8 @@ grouptailrare:
 	VMOVAPS.Z   Z18, K1, Z18
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -14523,6 +17046,7 @@ grouptailrarenarrow:
 	VPACKSSWB  Z18, Z1, Z1
 	VPERMD     Z1, Z13, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -14530,8 +17054,8 @@ grouptailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -14831,6 +17355,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -14850,11 +17375,11 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z6
+	VMOVUPS.Z   64(DX), K7, Z5
+	VMOVUPS.Z   64(R8), K7, Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -14866,11 +17391,11 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
-	VMOVUPS.Z   128(R8), K6, Z16
+	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(R8), K7, Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -14882,11 +17407,11 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z16
-	VMOVUPS.Z   192(R8), K6, Z17
+	VMOVUPS.Z   192(DX), K7, Z16
+	VMOVUPS.Z   192(R8), K7, Z17
 	VSUBPS      Z17, Z0, Z0
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -14903,6 +17428,7 @@ lanetailrarenarrow:
 	VPACKSSWB  Z6, Z1, Z1
 	VPERMD     Z1, Z13, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -14910,8 +17436,8 @@ lanetailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizePacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
@@ -14920,6 +17446,7 @@ TEXT ·QuantizePacked2F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x3030303, Z8 0x4010401, Z7 0x100001
 	// per group: Z6 scale, Z5 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 20
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -14935,9 +17462,9 @@ TEXT ·QuantizePacked2F16AVX512(SB), NOSPLIT, $0-64
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	VBROADCASTSS constantsAVX512<>+84(SB), Z9
-	VBROADCASTSS constantsAVX512<>+88(SB), Z8
-	VBROADCASTSS constantsAVX512<>+92(SB), Z7
+	VBROADCASTSS constantsAVX512<>+96(SB), Z9
+	VBROADCASTSS constantsAVX512<>+100(SB), Z8
+	VBROADCASTSS constantsAVX512<>+104(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -14946,6 +17473,12 @@ TEXT ·QuantizePacked2F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -15249,7 +17782,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z1
@@ -15258,8 +17792,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -15267,8 +17801,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
@@ -15276,8 +17810,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z4
 	VFNMADD231PS Z6, Z4, Z0
@@ -15296,6 +17830,7 @@ grouptailnarrow:
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -15304,8 +17839,8 @@ grouptailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 
 grouptailback:
 	MOVQ  R8, AX
@@ -15330,6 +17865,202 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+68(SB), Z1
+	VPSUBD       Z1, Z0, Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS constantsAVX512<>+72(SB), Z0
+	VFNMADD231PS Z5, Z6, Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z6, Z0, Z4
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z4, Z0, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z4, Z0, Z16
+	VFMADD231PS  Z6, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z3
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z4, Z0, Z1
+	VFMADD231PS  Z6, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z4, Z0, Z16
+	VFMADD231PS  Z6, Z0, Z16
+	VCVTPS2DQ    Z16, Z16
+	VPACKSSDW    Z16, Z1, Z2
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z4, Z0, Z17
+	VFMADD231PS Z6, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPMINSW     Z2, Z3, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z2, Z3, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z9, Z0, Z17
+	VPMADDUBSW  Z8, Z17, Z17
+	VPMADDWD    Z7, Z17, Z17
+	VPMOVDB     Z17, X17
+	VMOVUPS     X17, (DI)
+	VMOVAPS     Z1, Z3
+	VMOVAPS     Z16, Z2
+	ADDQ        $+16, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXSB     Z13, Z1, Z1
+	VPMINSB     Z11, Z1, Z1
+	VPANDD      Z9, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	VMOVUPS     X0, (DI)
+
+longback:
+	ADDQ $+16, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+
+longtailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z16, Z3, Z3
+	VPMINSW    Z3, Z1, Z0
+	VPCMPEQW   Z10, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        longtailrare
+	VPACKSSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPMAXSB    Z13, Z1, Z1
+	VPMINSB    Z11, Z1, Z1
+	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMADDWD   Z7, Z0, Z0
+	VPMOVDB    Z0, X0
+	LEAQ       3(R8), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
+
+longtailback:
+	MOVQ R8, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -15670,7 +18401,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -15681,33 +18413,33 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -15725,6 +18457,7 @@ lanetailnarrow:
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
 	VPANDD     Z9, Z3, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -15733,8 +18466,8 @@ lanetailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -15872,9 +18605,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -15902,9 +18635,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -15932,9 +18665,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -15962,9 +18695,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -15974,6 +18707,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -15992,8 +18726,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -16005,8 +18739,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -16018,8 +18752,8 @@ grouptailrare:
 	VMOVAPS.Z   Z17, K1, Z17
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
@@ -16036,6 +18770,7 @@ grouptailrarenarrow:
 	VPACKSSWB  Z17, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -16044,8 +18779,8 @@ grouptailrarenarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -16057,6 +18792,178 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPS2DQ   Z2, Z2
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VCVTPS2DQ   Z3, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPMINSW     Z2, Z1, Z0
+	VPCMPEQW    Z10, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPMAXSB     Z13, Z1, Z1
+	VPMINSB     Z11, Z1, Z1
+	VPANDD      Z9, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	VMOVNTPS    X0, (DI)
+	ADDQ        $+16, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z16
+	VSUBPS      Z3, Z16, Z16
+	VMINPS      Z1, Z16, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VPACKSSDW   Z17, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPACKSSWB   Z17, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z9, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	VMOVUPS     X0, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z2
+	VPXORD      Z3, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z2, Z2
+	VMAXPS      Z1, Z2, Z1
+	VCVTDQ2PS   Z12, Z16
+	VSUBPS      Z3, Z16, Z16
+	VMINPS      Z1, Z16, Z1
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R8, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z17
+	VMAXPS      Z17, Z2, Z17
+	VMINPS      Z17, Z16, Z17
+	VADDPS      Z3, Z17, Z17
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	CMPQ        R8, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z18
+	VMAXPS      Z18, Z2, Z18
+	VMINPS      Z18, Z16, Z18
+	VADDPS      Z3, Z18, Z18
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	CMPQ        R8, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z2, Z19
+	VMINPS      Z19, Z16, Z19
+	VADDPS      Z3, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+
+longtailrarenarrow:
+	VPACKSSDW  Z17, Z1, Z1
+	VPACKSSDW  Z19, Z18, Z18
+	VPACKSSWB  Z18, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMADDWD   Z7, Z0, Z0
+	VPMOVDB    Z0, X0
+	LEAQ       3(R8), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
+	JMP        longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -16325,6 +19232,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -16344,10 +19252,10 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
+	VMOVUPS.Z   64(DX), K7, Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -16358,10 +19266,10 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
+	VMOVUPS.Z   128(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -16372,10 +19280,10 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z16
+	VMOVUPS.Z   192(DX), K7, Z16
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -16391,6 +19299,7 @@ lanetailrarenarrow:
 	VPACKSSWB  Z6, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -16399,8 +19308,8 @@ lanetailrarenarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeZeroPointPacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
@@ -16409,6 +19318,7 @@ TEXT ·QuantizeZeroPointPacked2F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z12 most, Z0 Narrow16, Z13 NarrowS8, Z0 Narrow16, Z11 NarrowS8, Z10 0x80008000, Z14 table, Z9 0x3030303, Z8 0x4010401, Z7 0x100001
 	// per group: Z6 scale, Z5 recip, Z4 zeroPoint, Z3 Narrow16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 26
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -16425,9 +19335,9 @@ TEXT ·QuantizeZeroPointPacked2F16AVX512(SB), NOSPLIT, $0-72
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z14, Z11
 	VBROADCASTSS constantsAVX512<>+0(SB), Z10
-	VBROADCASTSS constantsAVX512<>+84(SB), Z9
-	VBROADCASTSS constantsAVX512<>+88(SB), Z8
-	VBROADCASTSS constantsAVX512<>+92(SB), Z7
+	VBROADCASTSS constantsAVX512<>+96(SB), Z9
+	VBROADCASTSS constantsAVX512<>+100(SB), Z8
+	VBROADCASTSS constantsAVX512<>+104(SB), Z7
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -16436,6 +19346,12 @@ TEXT ·QuantizeZeroPointPacked2F16AVX512(SB), NOSPLIT, $0-72
 	JEQ          short2
 	CMPQ         R11, $+16
 	JEQ          short4
+	CMPQ         R11, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R11
+	JEQ          longs
+	CMPQ         R10, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R11, R9
@@ -16764,7 +19680,8 @@ grouppiece:
 	VPACKSSDW    Z4, Z4, Z3
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z1
@@ -16773,8 +19690,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -16782,8 +19699,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
@@ -16791,8 +19708,8 @@ grouppiece:
 	VCVTPS2DQ    Z16, Z16
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z17
 	VFNMADD231PS Z6, Z17, Z0
@@ -16813,6 +19730,7 @@ grouptailnarrow:
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
 	VPANDD     Z9, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z8, Z1, Z1
 	VPMADDWD   Z7, Z1, Z1
@@ -16821,8 +19739,8 @@ grouptailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (DI)
 
 grouptailback:
 	MOVQ  R9, AX
@@ -16848,6 +19766,211 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+64(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS constantsAVX512<>+68(SB), Z17
+	VPSUBD       Z17, Z16, Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS constantsAVX512<>+72(SB), Z16
+	VFNMADD231PS Z5, Z6, Z16
+	VBROADCASTSS constantsAVX512<>+76(SB), Z17
+	VFMADD231PS  Z17, Z16, Z16
+	VMULPS       Z6, Z16, Z4
+	VBROADCASTSS (R8), Z3
+	VPACKSSDW    Z3, Z3, Z2
+	MOVQ         R11, R9
+	CMPQ         R9, $+64
+	JLT          longtail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R9, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z16
+	VMULPS       Z4, Z16, Z17
+	VFMADD231PS  Z6, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VCVTPH2PS    32(SI), Z16
+	VMULPS       Z4, Z16, Z18
+	VFMADD231PS  Z6, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z1
+	VCVTPH2PS    64(SI), Z16
+	VMULPS       Z4, Z16, Z17
+	VFMADD231PS  Z6, Z16, Z17
+	VCVTPS2DQ    Z17, Z17
+	VCVTPH2PS    96(SI), Z16
+	VMULPS       Z4, Z16, Z18
+	VFMADD231PS  Z6, Z16, Z18
+	VCVTPS2DQ    Z18, Z18
+	VPACKSSDW    Z18, Z17, Z0
+
+longahead:
+	VCVTPH2PS   128(SI), Z16
+	VMULPS      Z4, Z16, Z17
+	VFMADD231PS Z6, Z16, Z17
+	VCVTPS2DQ   Z17, Z17
+	VCVTPH2PS   160(SI), Z16
+	VMULPS      Z4, Z16, Z18
+	VFMADD231PS Z6, Z16, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VCVTPH2PS   192(SI), Z16
+	VMULPS      Z4, Z16, Z18
+	VFMADD231PS Z6, Z16, Z18
+	VCVTPS2DQ   Z18, Z18
+	VCVTPH2PS   224(SI), Z16
+	VMULPS      Z4, Z16, Z19
+	VFMADD231PS Z6, Z16, Z19
+	VCVTPS2DQ   Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPADDSW     Z2, Z1, Z16
+	VPADDSW     Z2, Z0, Z19
+	VPMINSW     Z0, Z1, Z20
+	VPCMPEQW    Z10, Z20, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPACKSSWB   Z19, Z16, Z16
+	VPERMD      Z16, Z14, Z16
+	VPMAXSB     Z13, Z16, Z16
+	VPMINSB     Z11, Z16, Z16
+	VPANDD      Z9, Z16, Z19
+	VPMADDUBSW  Z8, Z19, Z19
+	VPMADDWD    Z7, Z19, Z19
+	VPMOVDB     Z19, X19
+	VMOVUPS     X19, (DI)
+	VMOVAPS     Z17, Z1
+	VMOVAPS     Z18, Z0
+	ADDQ        $+16, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPADDSW     Z2, Z1, Z0
+	VCVTPH2PS   64(SI), Z16
+	VMULPS      Z4, Z16, Z17
+	VFMADD231PS Z6, Z16, Z17
+	VCVTPS2DQ   Z17, Z17
+	VCVTPH2PS   96(SI), Z16
+	VMULPS      Z4, Z16, Z18
+	VFMADD231PS Z6, Z16, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPADDSW     Z2, Z17, Z16
+	VPMINSW     Z17, Z1, Z1
+	VPCMPEQW    Z10, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z16, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z9, Z0, Z1
+	VPMADDUBSW  Z8, Z1, Z1
+	VPMADDWD    Z7, Z1, Z1
+	VPMOVDB     Z1, X1
+	VMOVUPS     X1, (DI)
+
+longback:
+	ADDQ $+16, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R9, R9
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R9, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	CMPQ        R9, $+17
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	CMPQ        R9, $+33
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z17
+	VFMADD231PS Z6, Z0, Z17
+	VCVTPS2DQ   Z17, Z17
+	CMPQ        R9, $+49
+	JLT         longtailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z18
+	VFMADD231PS Z6, Z0, Z18
+	VCVTPS2DQ   Z18, Z18
+
+longtailnarrow:
+	VPACKSSDW  Z16, Z1, Z1
+	VPADDSW    Z2, Z1, Z0
+	VPACKSSDW  Z18, Z17, Z17
+	VPADDSW    Z2, Z17, Z16
+	VPMINSW    Z17, Z1, Z1
+	VPCMPEQW   Z10, Z1, K1
+	KORTESTQ   K1, K1
+	JNE        longtailrare
+	VPACKSSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z14, Z0
+	VPMAXSB    Z13, Z0, Z0
+	VPMINSB    Z11, Z0, Z0
+	VPANDD     Z9, Z0, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z8, Z1, Z1
+	VPMADDWD   Z7, Z1, Z1
+	VPMOVDB    Z1, X1
+	LEAQ       3(R9), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (DI)
+
+longtailback:
+	MOVQ R9, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R9*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   longs
 	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -17229,7 +20352,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -17241,36 +20365,36 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z5
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z16
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z16
 	VMULPS       Z2, Z0, Z17
 	VFNMADD231PS Z1, Z17, Z0
 	VFMADD231PS  Z2, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z18
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z18
 	VMULPS       Z2, Z0, Z19
 	VFNMADD231PS Z1, Z19, Z0
 	VFMADD231PS  Z2, Z0, Z19
@@ -17292,6 +20416,7 @@ lanetailnarrow:
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
 	VPANDD     Z9, Z3, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -17300,8 +20425,8 @@ lanetailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -17442,10 +20567,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
-	VBROADCASTSS 4(R8), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -17476,10 +20601,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
-	VBROADCASTSS 4(R8), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -17510,10 +20635,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
-	VBROADCASTSS 4(R8), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -17544,10 +20669,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
-	VBROADCASTSS 4(R8), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -17558,6 +20683,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -17575,8 +20701,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
@@ -17588,8 +20714,8 @@ grouptailrare:
 	VMOVAPS.Z   Z18, K1, Z18
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
@@ -17601,8 +20727,8 @@ grouptailrare:
 	VMOVAPS.Z   Z19, K1, Z19
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z20
@@ -17619,6 +20745,7 @@ grouptailrarenarrow:
 	VPACKSSWB  Z19, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -17627,8 +20754,8 @@ grouptailrarenarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -17641,6 +20768,178 @@ groupmeetrare:
 	SUBQ R13, R13
 	ADDQ $+64, R13
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPS2DQ   Z1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VCVTPS2DQ   Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPADDSW     Z2, Z1, Z0
+	VCVTPH2PS   64(SI), Z16
+	VMULPS      Z4, Z16, Z17
+	VFMADD231PS Z6, Z16, Z17
+	VCVTPS2DQ   Z17, Z17
+	VCVTPH2PS   96(SI), Z16
+	VMULPS      Z4, Z16, Z18
+	VFMADD231PS Z6, Z16, Z18
+	VCVTPS2DQ   Z18, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPADDSW     Z2, Z17, Z16
+	VPMINSW     Z17, Z1, Z1
+	VPCMPEQW    Z10, Z1, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPACKSSWB   Z16, Z0, Z0
+	VPERMD      Z0, Z14, Z0
+	VPMAXSB     Z13, Z0, Z0
+	VPMINSB     Z11, Z0, Z0
+	VPANDD      Z9, Z0, Z1
+	VPMADDUBSW  Z8, Z1, Z1
+	VPMADDWD    Z7, Z1, Z1
+	VPMOVDB     Z1, X1
+	VMOVNTPS    X1, (DI)
+	ADDQ        $+16, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z16
+	VCVTDQ2PS   Z3, Z17
+	VSUBPS      Z17, Z16, Z16
+	VMAXPS      Z1, Z16, Z1
+	VCVTDQ2PS   Z12, Z18
+	VSUBPS      Z17, Z18, Z18
+	VMINPS      Z1, Z18, Z1
+	VADDPS      Z17, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VPACKSSDW   Z19, Z1, Z1
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z16, Z20
+	VMINPS      Z20, Z18, Z20
+	VADDPS      Z17, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKSSWB   Z19, Z1, Z1
+	VPERMD      Z1, Z14, Z1
+	VPANDD      Z9, Z1, Z0
+	VPMADDUBSW  Z8, Z0, Z0
+	VPMADDWD    Z7, Z0, Z0
+	VPMOVDB     Z0, X0
+	VMOVUPS     X0, (DI)
+	JMP         longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z1
+	VCVTDQ2PS   Z15, Z16
+	VCVTDQ2PS   Z3, Z17
+	VSUBPS      Z17, Z16, Z16
+	VMAXPS      Z1, Z16, Z1
+	VCVTDQ2PS   Z12, Z18
+	VSUBPS      Z17, Z18, Z18
+	VMINPS      Z1, Z18, Z1
+	VADDPS      Z17, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	CMPQ        R9, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z19
+	VMAXPS      Z19, Z16, Z19
+	VMINPS      Z19, Z18, Z19
+	VADDPS      Z17, Z19, Z19
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z19, Z19
+	VMOVAPS.Z   Z19, K1, Z19
+	CMPQ        R9, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z20
+	VMAXPS      Z20, Z16, Z20
+	VMINPS      Z20, Z18, Z20
+	VADDPS      Z17, Z20, Z20
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z20, Z20
+	VMOVAPS.Z   Z20, K1, Z20
+	CMPQ        R9, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VRNDSCALEPS $0x08, Z0, Z21
+	VMAXPS      Z21, Z16, Z21
+	VMINPS      Z21, Z18, Z21
+	VADDPS      Z17, Z21, Z21
+	VCMPPS      $0x07, Z0, Z0, K1
+	VCVTPS2DQ   Z21, Z21
+	VMOVAPS.Z   Z21, K1, Z21
+
+longtailrarenarrow:
+	VPACKSSDW  Z19, Z1, Z1
+	VPACKSSDW  Z21, Z20, Z20
+	VPACKSSWB  Z20, Z1, Z1
+	VPERMD     Z1, Z14, Z1
+	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMADDWD   Z7, Z0, Z0
+	VPMOVDB    Z0, X0
+	LEAQ       3(R9), CX
+	SHRQ       $0x02, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
+	JMP        longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -17947,6 +21246,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -17966,11 +21266,11 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
-	VMOVUPS.Z   64(R8), K6, Z5
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMOVUPS.Z   64(R8), K7, Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -17984,11 +21284,11 @@ lanetailrare:
 	VMOVAPS.Z   Z2, K1, Z2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VMOVUPS.Z   128(R8), K6, Z6
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -18002,11 +21302,11 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z6
-	VMOVUPS.Z   192(R8), K6, Z16
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z16
 	VDIVPS      Z6, Z0, Z0
 	VCVTDQ2PS   Z16, Z16
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -18025,6 +21325,7 @@ lanetailrarenarrow:
 	VPACKSSWB  Z5, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -18033,8 +21334,8 @@ lanetailrarenarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeMinvalPacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -18059,9 +21360,9 @@ TEXT ·QuantizeMinvalPacked2F16AVX512(SB), NOSPLIT, $0-72
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z13, Z10
 	VBROADCASTSS constantsAVX512<>+0(SB), Z9
-	VBROADCASTSS constantsAVX512<>+84(SB), Z8
-	VBROADCASTSS constantsAVX512<>+88(SB), Z7
-	VBROADCASTSS constantsAVX512<>+92(SB), Z6
+	VBROADCASTSS constantsAVX512<>+96(SB), Z8
+	VBROADCASTSS constantsAVX512<>+100(SB), Z7
+	VBROADCASTSS constantsAVX512<>+104(SB), Z6
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -18407,7 +21708,8 @@ grouppiece:
 	VBROADCASTSS (R8), Z3
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z3, Z0, Z0
@@ -18417,8 +21719,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z2
@@ -18427,8 +21729,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z16
@@ -18437,8 +21739,8 @@ grouppiece:
 	VCVTPS2DQ    Z16, Z16
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z17
@@ -18460,6 +21762,7 @@ grouptailnarrow:
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMADDWD   Z6, Z1, Z1
@@ -18468,8 +21771,8 @@ grouptailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (DI)
 
 grouptailback:
 	MOVQ  R9, AX
@@ -18882,7 +22185,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -18895,12 +22199,12 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -18908,12 +22212,12 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
@@ -18921,12 +22225,12 @@ lanetail:
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z16
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z16
 	VSUBPS       Z16, Z0, Z0
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
@@ -18947,6 +22251,7 @@ lanetailnarrow:
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMADDWD   Z6, Z1, Z1
@@ -18955,8 +22260,8 @@ lanetailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (DI)
 
 lanetailback:
 laneend:
@@ -19104,10 +22409,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z5
-	VBROADCASTSS 4(BX), K6, Z4
-	VBROADCASTSS 4(DX), K6, Z3
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -19138,10 +22443,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z5
-	VBROADCASTSS 4(BX), K6, Z4
-	VBROADCASTSS 4(DX), K6, Z3
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -19172,10 +22477,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z5
-	VBROADCASTSS 4(BX), K6, Z4
-	VBROADCASTSS 4(DX), K6, Z3
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -19206,10 +22511,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z5
-	VBROADCASTSS 4(BX), K6, Z4
-	VBROADCASTSS 4(DX), K6, Z3
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -19220,6 +22525,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z3, Z0, Z0
@@ -19237,8 +22543,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z3, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
@@ -19251,8 +22557,8 @@ grouptailrare:
 	VMOVAPS.Z   Z18, K1, Z18
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z3, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
@@ -19265,8 +22571,8 @@ grouptailrare:
 	VMOVAPS.Z   Z19, K1, Z19
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VSUBPS      Z3, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
@@ -19284,6 +22590,7 @@ grouptailrarenarrow:
 	VPACKSSWB  Z19, Z1, Z1
 	VPERMD     Z1, Z13, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMADDWD   Z6, Z0, Z0
@@ -19292,8 +22599,8 @@ grouptailrarenarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -19598,6 +22905,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -19617,11 +22925,11 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z16
+	VMOVUPS.Z   64(DX), K7, Z5
+	VMOVUPS.Z   64(R8), K7, Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -19633,11 +22941,11 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z16
-	VMOVUPS.Z   128(R8), K6, Z17
+	VMOVUPS.Z   128(DX), K7, Z16
+	VMOVUPS.Z   128(R8), K7, Z17
 	VSUBPS      Z17, Z0, Z0
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -19649,11 +22957,11 @@ lanetailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z17
-	VMOVUPS.Z   192(R8), K6, Z18
+	VMOVUPS.Z   192(DX), K7, Z17
+	VMOVUPS.Z   192(R8), K7, Z18
 	VSUBPS      Z18, Z0, Z0
 	VDIVPS      Z17, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -19670,6 +22978,7 @@ lanetailrarenarrow:
 	VPACKSSWB  Z16, Z1, Z1
 	VPERMD     Z1, Z13, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMADDWD   Z6, Z0, Z0
@@ -19678,8 +22987,8 @@ lanetailrarenarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x80008000
@@ -19699,11 +23008,14 @@ DATA constantsAVX512<>+52(SB)/4, $0x00000003
 DATA constantsAVX512<>+56(SB)/4, $0x00000007
 DATA constantsAVX512<>+60(SB)/4, $0x0000000b
 DATA constantsAVX512<>+64(SB)/4, $0x0000000f
-DATA constantsAVX512<>+68(SB)/4, $0xffffff80
-DATA constantsAVX512<>+72(SB)/4, $0x0000007f
-DATA constantsAVX512<>+76(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+80(SB)/4, $0x10011001
-DATA constantsAVX512<>+84(SB)/4, $0x03030303
-DATA constantsAVX512<>+88(SB)/4, $0x04010401
-DATA constantsAVX512<>+92(SB)/4, $0x00100001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $96
+DATA constantsAVX512<>+68(SB)/4, $0x00000001
+DATA constantsAVX512<>+72(SB)/4, $0x3f800000
+DATA constantsAVX512<>+76(SB)/4, $0x34800000
+DATA constantsAVX512<>+80(SB)/4, $0xffffff80
+DATA constantsAVX512<>+84(SB)/4, $0x0000007f
+DATA constantsAVX512<>+88(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+92(SB)/4, $0x10011001
+DATA constantsAVX512<>+96(SB)/4, $0x03030303
+DATA constantsAVX512<>+100(SB)/4, $0x04010401
+DATA constantsAVX512<>+104(SB)/4, $0x00100001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $108

@@ -304,7 +304,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z12
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
@@ -312,24 +313,24 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z12, Z0, Z2
 	VFNMADD231PS Z13, Z2, Z0
 	VFMADD231PS  Z12, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z12, Z0, Z3
 	VFNMADD231PS Z13, Z3, Z0
 	VFMADD231PS  Z12, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z12, Z0, Z4
 	VFNMADD231PS Z13, Z4, Z0
 	VFMADD231PS  Z12, Z0, Z4
@@ -344,6 +345,7 @@ grouptailnarrow:
 	JNE       grouptailrare
 	VPACKSSWB Z3, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 
 grouptailback:
@@ -677,7 +679,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -687,30 +690,30 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -725,6 +728,7 @@ lanetailnarrow:
 	JNE       lanetailrare
 	VPACKSSWB Z5, Z3, Z3
 	VPERMD    Z3, Z14, Z3
+	KMOVQ     K0, K7
 	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
@@ -851,9 +855,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z13
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -881,9 +885,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z13
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -911,9 +915,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z13
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -941,9 +945,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z13
-	VBROADCASTSS 4(DX), K6, Z12
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z13
+	VBROADCASTSS 4(DX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -953,6 +957,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z1
@@ -972,8 +977,8 @@ grouptailrare:
 	VMOVAPS.Z    Z1, K1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
@@ -984,8 +989,8 @@ grouptailrare:
 	VMOVAPS.Z    Z5, K1, Z5
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -996,8 +1001,8 @@ grouptailrare:
 	VMOVAPS.Z    Z6, K1, Z6
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z7
 	VMAXPS       Z7, Z2, Z7
@@ -1012,6 +1017,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKSSWB Z6, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -1278,6 +1284,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VDIVPS       Z1, Z0, Z0
@@ -1298,9 +1305,9 @@ lanetailrare:
 	VMOVAPS.Z    Z1, K1, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z5
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z5
 	VDIVPS       Z5, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z5
 	VMAXPS       Z5, Z2, Z5
@@ -1311,9 +1318,9 @@ lanetailrare:
 	VMOVAPS.Z    Z5, K1, Z5
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z6
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z6
 	VDIVPS       Z6, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z6
 	VMAXPS       Z6, Z2, Z6
@@ -1324,9 +1331,9 @@ lanetailrare:
 	VMOVAPS.Z    Z6, K1, Z6
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z7
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z7
 	VDIVPS       Z7, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z7
 	VMAXPS       Z7, Z2, Z7
@@ -1341,6 +1348,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKSSWB Z6, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -1660,7 +1668,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -1668,24 +1677,24 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
 	VFMADD231PS  Z8, Z0, Z4
@@ -1702,6 +1711,7 @@ grouptailnarrow:
 	VPERMD    Z1, Z14, Z1
 	VPMAXSB   Z13, Z1, Z1
 	VPMINSB   Z11, Z1, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 
 grouptailback:
@@ -2045,7 +2055,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -2055,30 +2066,30 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -2095,6 +2106,7 @@ lanetailnarrow:
 	VPERMD    Z3, Z14, Z3
 	VPMAXSB   Z13, Z3, Z3
 	VPMINSB   Z11, Z3, Z3
+	KMOVQ     K0, K7
 	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
@@ -2223,9 +2235,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -2253,9 +2265,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -2283,9 +2295,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -2313,9 +2325,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -2325,6 +2337,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -2342,8 +2355,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -2354,8 +2367,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -2366,8 +2379,8 @@ grouptailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
 	VMAXPS      Z7, Z2, Z7
@@ -2382,6 +2395,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKSSWB Z6, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -2646,6 +2660,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
@@ -2664,9 +2679,9 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -2677,9 +2692,9 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -2690,9 +2705,9 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z7
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
 	VMAXPS      Z7, Z2, Z7
@@ -2707,6 +2722,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKSSWB Z6, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -3052,7 +3068,8 @@ grouppiece:
 	VPACKSSDW    Z7, Z7, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -3060,24 +3077,24 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
 	VFMADD231PS  Z8, Z0, Z4
@@ -3096,6 +3113,7 @@ grouptailnarrow:
 	VPERMD    Z0, Z14, Z0
 	VPMAXSB   Z13, Z0, Z0
 	VPMINSB   Z11, Z0, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -3481,7 +3499,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -3492,33 +3511,33 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z5
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z7
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z7
 	VMULPS       Z2, Z0, Z8
 	VFNMADD231PS Z1, Z8, Z0
 	VFMADD231PS  Z2, Z0, Z8
 	VCVTPS2DQ    Z8, Z8
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z9
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z9
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
@@ -3539,6 +3558,7 @@ lanetailnarrow:
 	VPERMD    Z3, Z14, Z3
 	VPMAXSB   Z13, Z3, Z3
 	VPMINSB   Z11, Z3, Z3
+	KMOVQ     K0, K7
 	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
@@ -3670,10 +3690,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -3704,10 +3724,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -3738,10 +3758,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -3772,10 +3792,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -3786,6 +3806,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -3802,8 +3823,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -3814,8 +3835,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -3826,8 +3847,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z2, Z17
@@ -3842,6 +3863,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z17, Z16, Z16
 	VPACKSSWB Z16, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -4145,6 +4167,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (R8), K7, Z2
@@ -4163,10 +4186,10 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
-	VMOVUPS.Z   64(R8), K6, Z5
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMOVUPS.Z   64(R8), K7, Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -4180,10 +4203,10 @@ lanetailrare:
 	VMOVAPS.Z   Z2, K1, Z2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VMOVUPS.Z   128(R8), K6, Z6
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -4197,10 +4220,10 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z6
-	VMOVUPS.Z   192(R8), K6, Z7
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z7
 	VDIVPS      Z6, Z0, Z0
 	VCVTDQ2PS   Z7, Z7
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -4218,6 +4241,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z6, Z5, Z5
 	VPACKSSWB Z5, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -4572,7 +4596,8 @@ grouppiece:
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -4581,8 +4606,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -4590,8 +4615,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
@@ -4599,8 +4624,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z4
 	VFNMADD231PS Z8, Z4, Z0
@@ -4620,6 +4645,7 @@ grouptailnarrow:
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
 	VPMINSB   Z10, Z0, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -5011,7 +5037,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -5023,11 +5050,11 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -5035,11 +5062,11 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
@@ -5047,11 +5074,11 @@ lanetail:
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z6
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z6
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
@@ -5071,6 +5098,7 @@ lanetailnarrow:
 	VPERMD    Z0, Z13, Z0
 	VPMAXSB   Z12, Z0, Z0
 	VPMINSB   Z10, Z0, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -5209,10 +5237,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -5243,10 +5271,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -5277,10 +5305,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -5311,10 +5339,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -5325,6 +5353,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
@@ -5341,8 +5370,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -5354,8 +5383,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -5367,8 +5396,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -5384,6 +5413,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z17, Z16, Z16
 	VPACKSSWB Z16, Z1, Z1
 	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -5673,6 +5703,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (R8), K7, Z2
@@ -5691,10 +5722,10 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z6
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z5
+	VMOVUPS.Z   64(R8), K7, Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -5706,10 +5737,10 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
-	VMOVUPS.Z   128(R8), K6, Z7
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(R8), K7, Z7
 	VSUBPS      Z7, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -5721,10 +5752,10 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
-	VMOVUPS.Z   192(R8), K6, Z8
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z7
+	VMOVUPS.Z   192(R8), K7, Z8
 	VSUBPS      Z8, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
@@ -5740,6 +5771,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKSSWB Z6, Z1, Z1
 	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -6059,7 +6091,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -6067,24 +6100,24 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
 	VFMADD231PS  Z8, Z0, Z4
@@ -6101,6 +6134,7 @@ grouptailnarrow:
 	VPERMD    Z1, Z14, Z1
 	VPMAXUB   Z13, Z1, Z1
 	VPMINUB   Z11, Z1, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 
 grouptailback:
@@ -6444,7 +6478,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -6454,30 +6489,30 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -6494,6 +6529,7 @@ lanetailnarrow:
 	VPERMD    Z3, Z14, Z3
 	VPMAXUB   Z13, Z3, Z3
 	VPMINUB   Z11, Z3, Z3
+	KMOVQ     K0, K7
 	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
@@ -6622,9 +6658,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -6652,9 +6688,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -6682,9 +6718,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -6712,9 +6748,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -6724,6 +6760,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -6741,8 +6778,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -6753,8 +6790,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -6765,8 +6802,8 @@ grouptailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
 	VMAXPS      Z7, Z2, Z7
@@ -6781,6 +6818,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKUSWB Z6, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -7045,6 +7083,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
@@ -7063,9 +7102,9 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -7076,9 +7115,9 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -7089,9 +7128,9 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z7
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
 	VMAXPS      Z7, Z2, Z7
@@ -7106,6 +7145,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKUSWB Z6, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -7451,7 +7491,8 @@ grouppiece:
 	VPACKSSDW    Z7, Z7, Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -7459,24 +7500,24 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z8, Z0, Z2
 	VFNMADD231PS Z9, Z2, Z0
 	VFMADD231PS  Z8, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z8, Z0, Z3
 	VFNMADD231PS Z9, Z3, Z0
 	VFMADD231PS  Z8, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z8, Z0, Z4
 	VFNMADD231PS Z9, Z4, Z0
 	VFMADD231PS  Z8, Z0, Z4
@@ -7495,6 +7536,7 @@ grouptailnarrow:
 	VPERMD    Z0, Z14, Z0
 	VPMAXUB   Z13, Z0, Z0
 	VPMINUB   Z11, Z0, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -7880,7 +7922,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -7891,33 +7934,33 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z5
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z7
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z7
 	VMULPS       Z2, Z0, Z8
 	VFNMADD231PS Z1, Z8, Z0
 	VFMADD231PS  Z2, Z0, Z8
 	VCVTPS2DQ    Z8, Z8
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z9
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z9
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
@@ -7938,6 +7981,7 @@ lanetailnarrow:
 	VPERMD    Z3, Z14, Z3
 	VPMAXUB   Z13, Z3, Z3
 	VPMINUB   Z11, Z3, Z3
+	KMOVQ     K0, K7
 	VMOVDQU8  Z3, K7, (DI)
 
 lanetailback:
@@ -8069,10 +8113,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -8103,10 +8147,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -8137,10 +8181,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -8171,10 +8215,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z9
-	VBROADCASTSS 4(DX), K6, Z8
-	VBROADCASTSS 4(R8), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z9
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(R8), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -8185,6 +8229,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -8201,8 +8246,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -8213,8 +8258,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -8225,8 +8270,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z9, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z2, Z17
@@ -8241,6 +8286,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z17, Z16, Z16
 	VPACKUSWB Z16, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -8544,6 +8590,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (R8), K7, Z2
@@ -8562,10 +8609,10 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
-	VMOVUPS.Z   64(R8), K6, Z5
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMOVUPS.Z   64(R8), K7, Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -8579,10 +8626,10 @@ lanetailrare:
 	VMOVAPS.Z   Z2, K1, Z2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VMOVUPS.Z   128(R8), K6, Z6
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -8596,10 +8643,10 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z6
-	VMOVUPS.Z   192(R8), K6, Z7
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z7
 	VDIVPS      Z6, Z0, Z0
 	VCVTDQ2PS   Z7, Z7
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -8617,6 +8664,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z6, Z5, Z5
 	VPACKUSWB Z5, Z1, Z1
 	VPERMD    Z1, Z14, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -8971,7 +9019,8 @@ grouppiece:
 	VBROADCASTSS (R8), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -8980,8 +9029,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFNMADD231PS Z8, Z2, Z0
@@ -8989,8 +9038,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFNMADD231PS Z8, Z3, Z0
@@ -8998,8 +9047,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z4
 	VFNMADD231PS Z8, Z4, Z0
@@ -9019,6 +9068,7 @@ grouptailnarrow:
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -9410,7 +9460,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -9422,11 +9473,11 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -9434,11 +9485,11 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
@@ -9446,11 +9497,11 @@ lanetail:
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z6
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z6
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
@@ -9470,6 +9521,7 @@ lanetailnarrow:
 	VPERMD    Z0, Z13, Z0
 	VPMAXUB   Z12, Z0, Z0
 	VPMINUB   Z10, Z0, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -9608,10 +9660,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -9642,10 +9694,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -9676,10 +9728,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -9710,10 +9762,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z8
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -9724,6 +9776,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
@@ -9740,8 +9793,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -9753,8 +9806,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -9766,8 +9819,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z8, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -9783,6 +9836,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z17, Z16, Z16
 	VPACKUSWB Z16, Z1, Z1
 	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -10072,6 +10126,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (R8), K7, Z2
@@ -10090,10 +10145,10 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z6
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z5
+	VMOVUPS.Z   64(R8), K7, Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -10105,10 +10160,10 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
-	VMOVUPS.Z   128(R8), K6, Z7
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(R8), K7, Z7
 	VSUBPS      Z7, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -10120,10 +10175,10 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
-	VMOVUPS.Z   192(R8), K6, Z8
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z7
+	VMOVUPS.Z   192(R8), K7, Z8
 	VSUBPS      Z8, Z0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
@@ -10139,6 +10194,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z7, Z6, Z6
 	VPACKUSWB Z6, Z1, Z1
 	VPERMD    Z1, Z13, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -10472,7 +10528,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -10480,24 +10537,24 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z6, Z0, Z4
 	VFNMADD231PS Z7, Z4, Z0
 	VFMADD231PS  Z6, Z0, Z4
@@ -10515,6 +10572,7 @@ grouptailnarrow:
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -10522,8 +10580,8 @@ grouptailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 grouptailback:
 	MOVQ  R8, AX
@@ -10883,7 +10941,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -10893,30 +10952,30 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -10934,6 +10993,7 @@ lanetailnarrow:
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
 	VPANDD     Z9, Z3, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -10941,8 +11001,8 @@ lanetailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -11079,9 +11139,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -11109,9 +11169,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -11139,9 +11199,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -11169,9 +11229,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -11181,6 +11241,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -11198,8 +11259,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -11210,8 +11271,8 @@ grouptailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -11222,8 +11283,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z2, Z17
@@ -11239,6 +11300,7 @@ grouptailrarenarrow:
 	VPACKSSWB  Z16, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -11246,8 +11308,8 @@ grouptailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -11526,6 +11588,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
@@ -11544,9 +11607,9 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -11557,9 +11620,9 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -11570,9 +11633,9 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z7
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z7
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z7
 	VMAXPS      Z7, Z2, Z7
@@ -11588,6 +11651,7 @@ lanetailrarenarrow:
 	VPACKSSWB  Z6, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -11595,8 +11659,8 @@ lanetailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeZeroPointPacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
@@ -11955,7 +12019,8 @@ grouppiece:
 	VPACKSSDW    Z5, Z5, Z4
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -11963,24 +12028,24 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z6, Z0, Z2
 	VFNMADD231PS Z7, Z2, Z0
 	VFMADD231PS  Z6, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z6, Z0, Z3
 	VFNMADD231PS Z7, Z3, Z0
 	VFMADD231PS  Z6, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z6, Z0, Z16
 	VFNMADD231PS Z7, Z16, Z0
 	VFMADD231PS  Z6, Z0, Z16
@@ -12000,6 +12065,7 @@ grouptailnarrow:
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
 	VPANDD     Z9, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z8, Z1, Z1
 	VPMOVWB    Z1, Y1
@@ -12007,8 +12073,8 @@ grouptailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 grouptailback:
 	MOVQ  R9, AX
@@ -12410,7 +12476,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -12421,33 +12488,33 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z5
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z7
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z7
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
 	VFMADD231PS  Z2, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z17
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z17
 	VMULPS       Z2, Z0, Z18
 	VFNMADD231PS Z1, Z18, Z0
 	VFMADD231PS  Z2, Z0, Z18
@@ -12469,6 +12536,7 @@ lanetailnarrow:
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
 	VPANDD     Z9, Z3, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -12476,8 +12544,8 @@ lanetailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -12617,10 +12685,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	VBROADCASTSS 4(R8), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -12651,10 +12719,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	VBROADCASTSS 4(R8), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -12685,10 +12753,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	VBROADCASTSS 4(R8), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -12719,10 +12787,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z7
-	VBROADCASTSS 4(DX), K6, Z6
-	VBROADCASTSS 4(R8), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z7
+	VBROADCASTSS 4(DX), K7, Z6
+	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -12733,6 +12801,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -12749,8 +12818,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z2, Z17
@@ -12761,8 +12830,8 @@ grouptailrare:
 	VMOVAPS.Z   Z17, K1, Z17
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
 	VMAXPS      Z18, Z2, Z18
@@ -12773,8 +12842,8 @@ grouptailrare:
 	VMOVAPS.Z   Z18, K1, Z18
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
 	VMAXPS      Z19, Z2, Z19
@@ -12790,6 +12859,7 @@ grouptailrarenarrow:
 	VPACKSSWB  Z18, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -12797,8 +12867,8 @@ grouptailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -13116,6 +13186,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (R8), K7, Z2
@@ -13134,10 +13205,10 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
-	VMOVUPS.Z   64(R8), K6, Z5
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMOVUPS.Z   64(R8), K7, Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -13151,10 +13222,10 @@ lanetailrare:
 	VMOVAPS.Z   Z2, K1, Z2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VMOVUPS.Z   128(R8), K6, Z6
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -13168,10 +13239,10 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z6
-	VMOVUPS.Z   192(R8), K6, Z7
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z7
 	VDIVPS      Z6, Z0, Z0
 	VCVTDQ2PS   Z7, Z7
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -13190,6 +13261,7 @@ lanetailrarenarrow:
 	VPACKSSWB  Z5, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -13197,8 +13269,8 @@ lanetailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeMinvalPacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -13566,7 +13638,8 @@ grouppiece:
 	VBROADCASTSS (R8), Z4
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
@@ -13575,8 +13648,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
@@ -13584,8 +13657,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
@@ -13593,8 +13666,8 @@ grouppiece:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
@@ -13615,6 +13688,7 @@ grouptailnarrow:
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
@@ -13622,8 +13696,8 @@ grouptailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 grouptailback:
 	MOVQ  R9, AX
@@ -14031,7 +14105,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -14043,11 +14118,11 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -14055,11 +14130,11 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
@@ -14067,11 +14142,11 @@ lanetail:
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z6
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z6
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
@@ -14092,6 +14167,7 @@ lanetailnarrow:
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
@@ -14099,8 +14175,8 @@ lanetailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 lanetailback:
 laneend:
@@ -14247,10 +14323,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z6
-	VBROADCASTSS 4(BX), K6, Z5
-	VBROADCASTSS 4(DX), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -14281,10 +14357,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z6
-	VBROADCASTSS 4(BX), K6, Z5
-	VBROADCASTSS 4(DX), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -14315,10 +14391,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z6
-	VBROADCASTSS 4(BX), K6, Z5
-	VBROADCASTSS 4(DX), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -14349,10 +14425,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z6
-	VBROADCASTSS 4(BX), K6, Z5
-	VBROADCASTSS 4(DX), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z6
+	VBROADCASTSS 4(BX), K7, Z5
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -14363,6 +14439,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -14379,8 +14456,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -14392,8 +14469,8 @@ grouptailrare:
 	VMOVAPS.Z   Z17, K1, Z17
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
@@ -14405,8 +14482,8 @@ grouptailrare:
 	VMOVAPS.Z   Z18, K1, Z18
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VSUBPS      Z4, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
@@ -14423,6 +14500,7 @@ grouptailrarenarrow:
 	VPACKSSWB  Z18, Z1, Z1
 	VPERMD     Z1, Z13, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -14430,8 +14508,8 @@ grouptailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -14735,6 +14813,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (R8), K7, Z2
@@ -14753,10 +14832,10 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z6
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z5
+	VMOVUPS.Z   64(R8), K7, Z6
 	VSUBPS      Z6, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -14768,10 +14847,10 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
-	VMOVUPS.Z   128(R8), K6, Z16
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z6
+	VMOVUPS.Z   128(R8), K7, Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -14783,10 +14862,10 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z16
-	VMOVUPS.Z   192(R8), K6, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z16
+	VMOVUPS.Z   192(R8), K7, Z17
 	VSUBPS      Z17, Z0, Z0
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -14803,6 +14882,7 @@ lanetailrarenarrow:
 	VPACKSSWB  Z6, Z1, Z1
 	VPERMD     Z1, Z13, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -14810,8 +14890,8 @@ lanetailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizePacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
@@ -15149,7 +15229,8 @@ grouppiece:
 	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -15157,24 +15238,24 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z5, Z0, Z3
 	VFNMADD231PS Z6, Z3, Z0
 	VFMADD231PS  Z5, Z0, Z3
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z5, Z0, Z4
 	VFNMADD231PS Z6, Z4, Z0
 	VFMADD231PS  Z5, Z0, Z4
@@ -15192,6 +15273,7 @@ grouptailnarrow:
 	VPMAXSB    Z13, Z1, Z1
 	VPMINSB    Z11, Z1, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -15200,8 +15282,8 @@ grouptailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 
 grouptailback:
 	MOVQ  R8, AX
@@ -15566,7 +15648,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -15576,30 +15659,30 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
 	VFMADD231PS  Z2, Z0, Z4
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
 	VFMADD231PS  Z2, Z0, Z5
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
@@ -15617,6 +15700,7 @@ lanetailnarrow:
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
 	VPANDD     Z9, Z3, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -15625,8 +15709,8 @@ lanetailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -15766,9 +15850,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -15796,9 +15880,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -15826,9 +15910,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -15856,9 +15940,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -15868,6 +15952,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -15885,8 +15970,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -15897,8 +15982,8 @@ grouptailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
 	VMAXPS      Z17, Z2, Z17
@@ -15909,8 +15994,8 @@ grouptailrare:
 	VMOVAPS.Z   Z17, K1, Z17
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
 	VMAXPS      Z18, Z2, Z18
@@ -15926,6 +16011,7 @@ grouptailrarenarrow:
 	VPACKSSWB  Z17, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -15934,8 +16020,8 @@ grouptailrarenarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -16219,6 +16305,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
@@ -16237,9 +16324,9 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z5
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z2, Z5
@@ -16250,9 +16337,9 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z6
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z6
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z2, Z6
@@ -16263,9 +16350,9 @@ lanetailrare:
 	VMOVAPS.Z   Z6, K1, Z6
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z16
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
 	VMAXPS      Z16, Z2, Z16
@@ -16281,6 +16368,7 @@ lanetailrarenarrow:
 	VPACKSSWB  Z6, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -16289,8 +16377,8 @@ lanetailrarenarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeZeroPointPacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
@@ -16654,7 +16742,8 @@ grouppiece:
 	VPACKSSDW    Z4, Z4, Z3
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -16662,24 +16751,24 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z5, Z0, Z2
 	VFNMADD231PS Z6, Z2, Z0
 	VFMADD231PS  Z5, Z0, Z2
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z5, Z0, Z16
 	VFNMADD231PS Z6, Z16, Z0
 	VFMADD231PS  Z5, Z0, Z16
 	VCVTPS2DQ    Z16, Z16
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z5, Z0, Z17
 	VFNMADD231PS Z6, Z17, Z0
 	VFMADD231PS  Z5, Z0, Z17
@@ -16699,6 +16788,7 @@ grouptailnarrow:
 	VPMAXSB    Z13, Z0, Z0
 	VPMINSB    Z11, Z0, Z0
 	VPANDD     Z9, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z8, Z1, Z1
 	VPMADDWD   Z7, Z1, Z1
@@ -16707,8 +16797,8 @@ grouptailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (DI)
 
 grouptailback:
 	MOVQ  R9, AX
@@ -17115,7 +17205,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -17126,33 +17217,33 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z5
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z5
 	VMULPS       Z2, Z0, Z6
 	VFNMADD231PS Z1, Z6, Z0
 	VFMADD231PS  Z2, Z0, Z6
 	VCVTPS2DQ    Z6, Z6
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z16
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z16
 	VMULPS       Z2, Z0, Z17
 	VFNMADD231PS Z1, Z17, Z0
 	VFMADD231PS  Z2, Z0, Z17
 	VCVTPS2DQ    Z17, Z17
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z18
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z18
 	VMULPS       Z2, Z0, Z19
 	VFNMADD231PS Z1, Z19, Z0
 	VFMADD231PS  Z2, Z0, Z19
@@ -17174,6 +17265,7 @@ lanetailnarrow:
 	VPMAXSB    Z13, Z3, Z3
 	VPMINSB    Z11, Z3, Z3
 	VPANDD     Z9, Z3, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -17182,8 +17274,8 @@ lanetailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -17326,10 +17418,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
-	VBROADCASTSS 4(R8), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -17360,10 +17452,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
-	VBROADCASTSS 4(R8), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -17394,10 +17486,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
-	VBROADCASTSS 4(R8), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -17428,10 +17520,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
-	VBROADCASTSS 4(R8), K6, Z4
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
+	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -17442,6 +17534,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
@@ -17458,8 +17551,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
 	VMAXPS      Z18, Z2, Z18
@@ -17470,8 +17563,8 @@ grouptailrare:
 	VMOVAPS.Z   Z18, K1, Z18
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
 	VMAXPS      Z19, Z2, Z19
@@ -17482,8 +17575,8 @@ grouptailrare:
 	VMOVAPS.Z   Z19, K1, Z19
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VDIVPS      Z6, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z20
 	VMAXPS      Z20, Z2, Z20
@@ -17499,6 +17592,7 @@ grouptailrarenarrow:
 	VPACKSSWB  Z19, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -17507,8 +17601,8 @@ grouptailrarenarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -17831,6 +17925,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (R8), K7, Z2
@@ -17849,10 +17944,10 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
-	VMOVUPS.Z   64(R8), K6, Z5
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMOVUPS.Z   64(R8), K7, Z5
 	VDIVPS      Z2, Z0, Z0
 	VCVTDQ2PS   Z5, Z5
 	VRNDSCALEPS $0x08, Z0, Z2
@@ -17866,10 +17961,10 @@ lanetailrare:
 	VMOVAPS.Z   Z2, K1, Z2
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z5
-	VMOVUPS.Z   128(R8), K6, Z6
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z5
+	VMOVUPS.Z   128(R8), K7, Z6
 	VDIVPS      Z5, Z0, Z0
 	VCVTDQ2PS   Z6, Z6
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -17883,10 +17978,10 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z6
-	VMOVUPS.Z   192(R8), K6, Z16
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z6
+	VMOVUPS.Z   192(R8), K7, Z16
 	VDIVPS      Z6, Z0, Z0
 	VCVTDQ2PS   Z16, Z16
 	VRNDSCALEPS $0x08, Z0, Z6
@@ -17905,6 +18000,7 @@ lanetailrarenarrow:
 	VPACKSSWB  Z5, Z1, Z1
 	VPERMD     Z1, Z14, Z1
 	VPANDD     Z9, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z8, Z0, Z0
 	VPMADDWD   Z7, Z0, Z0
@@ -17913,8 +18009,8 @@ lanetailrarenarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeMinvalPacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -18287,7 +18383,8 @@ grouppiece:
 	VBROADCASTSS (R8), Z3
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z1
@@ -18296,8 +18393,8 @@ grouppiece:
 	VCVTPS2DQ    Z1, Z1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z2
 	VFNMADD231PS Z5, Z2, Z0
@@ -18305,8 +18402,8 @@ grouppiece:
 	VCVTPS2DQ    Z2, Z2
 	CMPQ         R9, $+33
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z16
 	VFNMADD231PS Z5, Z16, Z0
@@ -18314,8 +18411,8 @@ grouppiece:
 	VCVTPS2DQ    Z16, Z16
 	CMPQ         R9, $+49
 	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z17
 	VFNMADD231PS Z5, Z17, Z0
@@ -18336,6 +18433,7 @@ grouptailnarrow:
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMADDWD   Z6, Z1, Z1
@@ -18344,8 +18442,8 @@ grouptailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (DI)
 
 grouptailback:
 	MOVQ  R9, AX
@@ -18758,7 +18856,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R9, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMOVUPS.Z    (BX), K7, Z2
@@ -18770,11 +18869,11 @@ lanetail:
 	VCVTPS2DQ    Z3, Z3
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z1
-	VMOVUPS.Z    64(BX), K6, Z2
-	VMOVUPS.Z    64(R8), K6, Z4
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z4
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z2, Z0, Z4
 	VFNMADD231PS Z1, Z4, Z0
@@ -18782,11 +18881,11 @@ lanetail:
 	VCVTPS2DQ    Z4, Z4
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z1
-	VMOVUPS.Z    128(BX), K6, Z2
-	VMOVUPS.Z    128(R8), K6, Z5
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z5
 	VSUBPS       Z5, Z0, Z0
 	VMULPS       Z2, Z0, Z5
 	VFNMADD231PS Z1, Z5, Z0
@@ -18794,11 +18893,11 @@ lanetail:
 	VCVTPS2DQ    Z5, Z5
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z1
-	VMOVUPS.Z    192(BX), K6, Z2
-	VMOVUPS.Z    192(R8), K6, Z16
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z16
 	VSUBPS       Z16, Z0, Z0
 	VMULPS       Z2, Z0, Z16
 	VFNMADD231PS Z1, Z16, Z0
@@ -18819,6 +18918,7 @@ lanetailnarrow:
 	VPMAXSB    Z12, Z0, Z0
 	VPMINSB    Z10, Z0, Z0
 	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMADDWD   Z6, Z1, Z1
@@ -18827,8 +18927,8 @@ lanetailnarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X1, K7, (DI)
 
 lanetailback:
 laneend:
@@ -18978,10 +19078,10 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z5
-	VBROADCASTSS 4(BX), K6, Z4
-	VBROADCASTSS 4(DX), K6, Z3
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -19012,10 +19112,10 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z5
-	VBROADCASTSS 4(BX), K6, Z4
-	VBROADCASTSS 4(DX), K6, Z3
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -19046,10 +19146,10 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z5
-	VBROADCASTSS 4(BX), K6, Z4
-	VBROADCASTSS 4(DX), K6, Z3
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -19080,10 +19180,10 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(R8), K6, Z5
-	VBROADCASTSS 4(BX), K6, Z4
-	VBROADCASTSS 4(DX), K6, Z3
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z5
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -19094,6 +19194,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VSUBPS      Z3, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
@@ -19110,8 +19211,8 @@ grouptailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
 	VSUBPS      Z3, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z18
@@ -19123,8 +19224,8 @@ grouptailrare:
 	VMOVAPS.Z   Z18, K1, Z18
 	CMPQ        R9, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
 	VSUBPS      Z3, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z19
@@ -19136,8 +19237,8 @@ grouptailrare:
 	VMOVAPS.Z   Z19, K1, Z19
 	CMPQ        R9, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
 	VSUBPS      Z3, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z20
@@ -19154,6 +19255,7 @@ grouptailrarenarrow:
 	VPACKSSWB  Z19, Z1, Z1
 	VPERMD     Z1, Z13, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMADDWD   Z6, Z0, Z0
@@ -19162,8 +19264,8 @@ grouptailrarenarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -19472,6 +19574,7 @@ lanerare:
 	JMP         laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMOVUPS.Z   (R8), K7, Z2
@@ -19490,10 +19593,10 @@ lanetailrare:
 	VMOVAPS.Z   Z1, K1, Z1
 	CMPQ        R9, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(SI), K6, Z0
-	VMOVUPS.Z   64(DX), K6, Z5
-	VMOVUPS.Z   64(R8), K6, Z16
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z0
+	VMOVUPS.Z   64(DX), K7, Z5
+	VMOVUPS.Z   64(R8), K7, Z16
 	VSUBPS      Z16, Z0, Z0
 	VDIVPS      Z5, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
@@ -19505,10 +19608,10 @@ lanetailrare:
 	VMOVAPS.Z   Z5, K1, Z5
 	CMPQ        R9, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(SI), K6, Z0
-	VMOVUPS.Z   128(DX), K6, Z16
-	VMOVUPS.Z   128(R8), K6, Z17
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z0
+	VMOVUPS.Z   128(DX), K7, Z16
+	VMOVUPS.Z   128(R8), K7, Z17
 	VSUBPS      Z17, Z0, Z0
 	VDIVPS      Z16, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z16
@@ -19520,10 +19623,10 @@ lanetailrare:
 	VMOVAPS.Z   Z16, K1, Z16
 	CMPQ        R9, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(SI), K6, Z0
-	VMOVUPS.Z   192(DX), K6, Z17
-	VMOVUPS.Z   192(R8), K6, Z18
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z0
+	VMOVUPS.Z   192(DX), K7, Z17
+	VMOVUPS.Z   192(R8), K7, Z18
 	VSUBPS      Z18, Z0, Z0
 	VDIVPS      Z17, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z17
@@ -19540,6 +19643,7 @@ lanetailrarenarrow:
 	VPACKSSWB  Z16, Z1, Z1
 	VPERMD     Z1, Z13, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMADDWD   Z6, Z0, Z0
@@ -19548,8 +19652,8 @@ lanetailrarenarrow:
 	SHRQ       $0x02, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   X0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   X0, K7, (DI)
 	JMP        lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x80008000

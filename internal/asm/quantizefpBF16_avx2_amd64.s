@@ -8,10 +8,10 @@
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE4M3BF16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80
-	// per group: Y9 recip
-	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 15
+	// per call: Y15 most, Y14 0x7f800000, Y13 0x3c800000, Y12 0x46800000, Y11 0x80
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x7f, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -21,13 +21,18 @@ TEXT ·QuantizeFpE4M3BF16AVX2(SB), $352-64
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -39,6 +44,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
@@ -49,26 +55,22 @@ grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -76,54 +78,58 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -146,8 +152,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R9, R11
@@ -158,90 +164,94 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y8, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y8, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -282,6 +292,7 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
+	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
@@ -348,26 +359,22 @@ piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -375,59 +382,63 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y2, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y3, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
@@ -507,6 +518,324 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y3, Y3
+
+longtailnarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -515,86 +844,88 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -660,54 +991,58 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
+	VPAND        Y14, Y0, Y1
+	VPSUBUSW     Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
-	VPAND        Y14, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -737,7 +1072,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -750,9 +1085,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -761,34 +1096,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -807,7 +1142,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -828,9 +1163,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -843,9 +1178,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -854,25 +1189,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -891,7 +1226,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -912,9 +1247,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -927,9 +1262,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -938,25 +1273,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y1
@@ -991,59 +1326,63 @@ piece25:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
+	VPAND        Y14, Y0, Y1
+	VPSUBUSW     Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y6
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y6
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
@@ -1056,7 +1395,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -1064,39 +1403,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -1114,26 +1453,22 @@ groupstream:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -1141,54 +1476,58 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -1205,80 +1544,80 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -1292,12 +1631,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1316,8 +1655,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1325,12 +1664,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1349,8 +1688,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1358,12 +1697,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1382,8 +1721,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1391,12 +1730,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y8, Y8
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1408,85 +1747,85 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
@@ -1508,88 +1847,357 @@ groupmeetrare:
 	ADDQ $+32, R12
 	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          longtailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          longtailrarenarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y4, Y4
+
+longtailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       longtailback
+
+short2stream:
+	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -1608,80 +2216,80 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -1696,38 +2304,40 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -1735,38 +2345,40 @@ lanerare:
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -1781,19 +2393,20 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -1802,19 +2415,20 @@ lanetailrare:
 	VMOVUPS      128(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -1823,19 +2437,20 @@ lanetailrare:
 	VMOVUPS      160(SP), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -1844,19 +2459,20 @@ lanetailrare:
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
@@ -1879,11 +2495,11 @@ TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX2(SB), NOSPLIT, $224-56
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+12(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	VMOVUPS      constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
@@ -2904,7 +3520,7 @@ grouprare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -2971,7 +3587,7 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
@@ -2999,7 +3615,7 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
 	VBLENDVPS    Y1, Y2, Y8, Y8
@@ -3027,7 +3643,7 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
@@ -3055,7 +3671,7 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
 	VBLENDVPS    Y3, Y4, Y8, Y8
@@ -3081,7 +3697,7 @@ grouptailrare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -3258,7 +3874,7 @@ short2rare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -3336,7 +3952,7 @@ lanerare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -3417,7 +4033,7 @@ lanetailrare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -3494,26 +4110,31 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE5M2BF16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80
-	// per group: Y9 recip
-	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 15
+	// per call: Y15 most, Y14 0x7f800000, Y13 0x38800000, Y12 0x43000000, Y11 0x80
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x7f, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+88(SB), Y12
-	VBROADCASTSS constantsAVX2<>+92(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+100(SB), Y13
+	VBROADCASTSS constantsAVX2<>+104(SB), Y12
+	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -3525,6 +4146,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
@@ -3535,26 +4157,22 @@ grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -3562,54 +4180,58 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -3632,8 +4254,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R9, R11
@@ -3644,90 +4266,94 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y8, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y8, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -3768,6 +4394,7 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
+	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
@@ -3834,26 +4461,22 @@ piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -3861,59 +4484,63 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y2, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y3, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
@@ -3993,6 +4620,324 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y3, Y3
+
+longtailnarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -4001,86 +4946,88 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -4146,54 +5093,58 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
+	VPAND        Y14, Y0, Y1
+	VPSUBUSW     Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
-	VPAND        Y14, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -4223,7 +5174,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -4236,9 +5187,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -4247,34 +5198,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -4293,7 +5244,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4314,9 +5265,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4329,9 +5280,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4340,25 +5291,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -4377,7 +5328,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4398,9 +5349,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4413,9 +5364,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4424,25 +5375,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y1
@@ -4477,59 +5428,63 @@ piece25:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
+	VPAND        Y14, Y0, Y1
+	VPSUBUSW     Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y6
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y6
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
@@ -4542,7 +5497,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -4550,39 +5505,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -4600,26 +5555,22 @@ groupstream:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -4627,54 +5578,58 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -4691,80 +5646,80 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -4778,12 +5733,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -4802,8 +5757,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -4811,12 +5766,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -4835,8 +5790,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -4844,12 +5799,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -4868,8 +5823,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -4877,12 +5832,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y8, Y8
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -4894,85 +5849,85 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
@@ -4994,88 +5949,357 @@ groupmeetrare:
 	ADDQ $+32, R12
 	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          longtailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          longtailrarenarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y4, Y4
+
+longtailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       longtailback
+
+short2stream:
+	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -5094,80 +6318,80 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -5182,38 +6406,40 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -5221,38 +6447,40 @@ lanerare:
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -5267,19 +6495,20 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -5288,19 +6517,20 @@ lanetailrare:
 	VMOVUPS      128(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -5309,19 +6539,20 @@ lanetailrare:
 	VMOVUPS      160(SP), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -5330,19 +6561,20 @@ lanetailrare:
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
@@ -5365,11 +6597,11 @@ TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX2(SB), NOSPLIT, $224-56
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+88(SB), Y12
-	VBROADCASTSS constantsAVX2<>+92(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+100(SB), Y12
+	VBROADCASTSS constantsAVX2<>+104(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	VMOVUPS      constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
@@ -6390,7 +7622,7 @@ grouprare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -6457,7 +7689,7 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
@@ -6485,7 +7717,7 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
 	VBLENDVPS    Y1, Y2, Y8, Y8
@@ -6513,7 +7745,7 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
@@ -6541,7 +7773,7 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
 	VBLENDVPS    Y3, Y4, Y8, Y8
@@ -6567,7 +7799,7 @@ grouptailrare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -6744,7 +7976,7 @@ short2rare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -6822,7 +8054,7 @@ lanerare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -6903,7 +8135,7 @@ lanetailrare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -6980,9 +8212,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE2M1BF16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0xb000000, Y11 0x7f800000, Y10 0x3c0, Y9 0x0, Y8 0x80
-	// per group: Y7 recip
-	// loaded at each use: scale, 0x7f, table
+	// per call: Y15 most, Y14 0x7f800000, Y13 0x3c0, Y12 0x0, Y11 0x80
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -6990,18 +8222,21 @@ TEXT ·QuantizeFpE2M1BF16AVX2(SB), $352-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+96(SB), Y13
-	VBROADCASTSS constantsAVX2<>+100(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+104(SB), Y10
-	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBROADCASTSS constantsAVX2<>+108(SB), Y13
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -7013,7 +8248,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -7022,86 +8258,94 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -7124,8 +8368,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R9, R11
@@ -7136,94 +8380,106 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VFMSUB231PS  Y6, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VFMSUB231PS  Y6, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y6, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y6, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -7264,7 +8520,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
 	MOVQ         AX, 40(SP)
@@ -7329,91 +8586,99 @@ piece4:
 piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y2, Y2
 	VSUBPS       Y5, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VSUBPS       Y5, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
@@ -7493,6 +8758,348 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece15:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y3, Y3
+
+longtailnarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -7501,90 +9108,100 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y6, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y6, Y0, Y3
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y6, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y6, Y0, Y4
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -7650,58 +9267,70 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y1
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPADDD       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
-	VPAND        Y14, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y8, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -7731,7 +9360,7 @@ lanetail:
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece11
+	JEQ   piece21
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -7744,9 +9373,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 56(SP)(AX*1)
 
-piece11:
+piece21:
 	TESTQ $0x00000008, R8
-	JEQ   piece12
+	JEQ   piece22
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -7755,34 +9384,34 @@ piece11:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece22:
 	TESTQ $0x00000004, R8
-	JEQ   piece13
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 32(SP)(AX*1)
 
-piece13:
+piece23:
 	TESTQ $0x00000002, R8
-	JEQ   piece14
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 32(SP)(AX*1)
 
-piece14:
+piece24:
 	TESTQ $0x00000001, R8
-	JEQ   piece15
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 32(SP)(AX*1)
 
-piece15:
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -7801,7 +9430,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7822,9 +9451,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7837,9 +9466,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7848,25 +9477,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -7885,7 +9514,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7906,9 +9535,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7921,9 +9550,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7932,25 +9561,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y1
@@ -7985,63 +9614,75 @@ piece25:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y1
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y8, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
@@ -8054,7 +9695,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -8062,39 +9703,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -8111,86 +9752,94 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -8207,84 +9856,92 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -8298,12 +9955,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y7, Y7
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y6, Y6
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -8322,8 +9979,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -8331,12 +9988,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y7, Y7
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y6, Y6
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -8355,8 +10012,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -8364,12 +10021,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y7, Y7
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y6, Y6
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -8388,8 +10045,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -8397,12 +10054,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y7, Y7
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y6, Y6
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -8414,89 +10071,97 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y11, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y6
+	VPAND        Y14, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VPMAXSD      Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
@@ -8518,92 +10183,405 @@ groupmeetrare:
 	ADDQ $+32, R12
 	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y6, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y6, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y6, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y6, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          longtailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          longtailrarenarrow
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y14, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y4, Y4
+
+longtailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       longtailback
+
+short2stream:
+	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -8622,84 +10600,92 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -8714,40 +10700,46 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -8755,40 +10747,46 @@ lanerare:
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -8803,20 +10801,23 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -8825,20 +10826,23 @@ lanetailrare:
 	VMOVUPS      128(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -8847,20 +10851,23 @@ lanetailrare:
 	VMOVUPS      160(SP), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -8869,20 +10876,23 @@ lanetailrare:
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y11, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y6
+	VPAND        Y14, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VPMAXSD      Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
@@ -8906,13 +10916,13 @@ TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX2(SB), NOSPLIT, $224-56
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+96(SB), Y13
-	VBROADCASTSS constantsAVX2<>+100(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+104(SB), Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y14
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13
+	VBROADCASTSS constantsAVX2<>+112(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y11
+	VBROADCASTSS constantsAVX2<>+108(SB), Y10
 	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -9968,7 +11978,7 @@ grouprare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -10039,7 +12049,7 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
 	VBLENDVPS    Y0, Y1, Y7, Y7
@@ -10067,7 +12077,7 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
 	VBLENDVPS    Y1, Y2, Y7, Y7
@@ -10095,7 +12105,7 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
 	VBLENDVPS    Y2, Y3, Y7, Y7
@@ -10123,7 +12133,7 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
 	VBLENDVPS    Y3, Y4, Y7, Y7
@@ -10150,7 +12160,7 @@ grouptailrare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -10337,7 +12347,7 @@ short2rare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -10420,7 +12430,7 @@ lanerare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -10506,7 +12516,7 @@ lanetailrare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -10587,26 +12597,31 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8
-	// per group: Y9 recip
-	// loaded at each use: scale, table, 0xf0f0f0f, 0x10011001
-	// vector registers in use at once: 15
+	// per call: Y15 most, Y14 0x7f800000, Y13 0x3f800000, Y12 0x4a800000, Y11 0x8
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, table, 0xf0f0f0f, 0x10011001
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+96(SB), Y12
-	VBROADCASTSS constantsAVX2<>+108(SB), Y11
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13
+	VBROADCASTSS constantsAVX2<>+116(SB), Y12
+	VBROADCASTSS constantsAVX2<>+120(SB), Y11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -10618,6 +12633,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
@@ -10628,26 +12644,22 @@ grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -10655,61 +12667,65 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10731,8 +12747,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R9, R11
@@ -10743,97 +12759,101 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y8, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y8, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10873,6 +12893,7 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
+	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
 	XORL         AX, AX
 	MOVQ         AX, 16(SP)
@@ -10939,26 +12960,22 @@ piece5:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -10966,59 +12983,63 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y2, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y3, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
@@ -11027,8 +13048,8 @@ grouptailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11115,6 +13136,347 @@ groupdone:
 	VZEROUPPER
 	RET
 
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+
+longloop:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+longback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  longloop
+
+longtail:
+	TESTQ R8, R8
+	JEQ   longend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece16:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y3, Y3
+
+longtailnarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+
+longtailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	JCC  even17
+	ANDB $0x0f, (SP)(AX*1)
+
+even17:
+	TESTQ $0x00000010, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000008, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000004, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece20:
+	TESTQ $0x00000002, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000001, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece22:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
@@ -11123,93 +13485,95 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11274,61 +13638,65 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
+	VPAND        Y14, Y0, Y1
+	VPSUBUSW     Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y4, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y3
 	VADDPS       Y3, Y1, Y1
 	VPSUBD       Y3, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y1, Y1
-	VPAND        Y14, Y5, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y5, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y10, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11357,7 +13725,7 @@ lanetail:
 	MOVQ  AX, 64(SP)
 	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece12
+	JEQ   piece23
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
@@ -11370,9 +13738,9 @@ lanetail:
 	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 40(SP)(AX*1)
 
-piece12:
+piece23:
 	TESTQ $0x00000008, R8
-	JEQ   piece13
+	JEQ   piece24
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
@@ -11381,34 +13749,34 @@ piece12:
 	MOVQ  8(SI)(AX*1), CX
 	MOVQ  CX, 24(SP)(AX*1)
 
-piece13:
+piece24:
 	TESTQ $0x00000004, R8
-	JEQ   piece14
+	JEQ   piece25
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
 	MOVQ  (SI)(AX*1), CX
 	MOVQ  CX, 16(SP)(AX*1)
 
-piece14:
+piece25:
 	TESTQ $0x00000002, R8
-	JEQ   piece15
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
 	MOVL  (SI)(AX*1), CX
 	MOVL  CX, 16(SP)(AX*1)
 
-piece15:
+piece26:
 	TESTQ $0x00000001, R8
-	JEQ   piece16
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
 	MOVW  (SI)(AX*1), CX
 	MOVW  CX, 16(SP)(AX*1)
 
-piece16:
+piece27:
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
@@ -11427,7 +13795,7 @@ piece16:
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece17
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -11448,9 +13816,9 @@ piece16:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece17:
+piece28:
 	TESTQ $0x00000008, R8
-	JEQ   piece18
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -11463,9 +13831,9 @@ piece17:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece29:
 	TESTQ $0x00000004, R8
-	JEQ   piece19
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -11474,25 +13842,25 @@ piece18:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece19:
+piece30:
 	TESTQ $0x00000002, R8
-	JEQ   piece20
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece20:
+piece31:
 	TESTQ $0x00000001, R8
-	JEQ   piece21
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece21:
+piece32:
 	XORL  AX, AX
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
@@ -11511,7 +13879,7 @@ piece21:
 	MOVQ  AX, 320(SP)
 	MOVQ  AX, 328(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece22
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -11532,9 +13900,9 @@ piece21:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece22:
+piece33:
 	TESTQ $0x00000008, R8
-	JEQ   piece23
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -11547,9 +13915,9 @@ piece22:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece34:
 	TESTQ $0x00000004, R8
-	JEQ   piece24
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -11558,25 +13926,25 @@ piece23:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece24:
+piece35:
 	TESTQ $0x00000002, R8
-	JEQ   piece25
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 208(SP)(AX*1)
 
-piece25:
+piece36:
 	TESTQ $0x00000001, R8
-	JEQ   piece26
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 208(SP)(AX*1)
 
-piece26:
+piece37:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      208(SP), Y1
@@ -11611,59 +13979,63 @@ piece26:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
+	VPAND        Y14, Y0, Y1
+	VPSUBUSW     Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y6
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y6
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y10, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
@@ -11672,8 +14044,8 @@ lanetailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11683,55 +14055,55 @@ lanetailnarrow:
 lanetailback:
 	MOVQ R8, AX
 	SHRQ $0x01, AX
-	JCC  even27
+	JCC  even38
 	ANDB $0x0f, (SP)(AX*1)
 
-even27:
+even38:
 	TESTQ $0x00000010, R8
-	JEQ   piece28
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece28:
+piece39:
 	TESTQ $0x00000008, R8
-	JEQ   piece29
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece29:
+piece40:
 	TESTQ $0x00000004, R8
-	JEQ   piece30
+	JEQ   piece41
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece30:
+piece41:
 	TESTQ $0x00000002, R8
-	JEQ   piece31
+	JEQ   piece42
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece31:
+piece42:
 	TESTQ $0x00000001, R8
-	JEQ   piece32
+	JEQ   piece43
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece32:
+piece43:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -11749,26 +14121,22 @@ groupstream:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -11776,61 +14144,65 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11846,14 +14218,14 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
@@ -11861,18 +14233,18 @@ grouprare:
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -11880,19 +14252,19 @@ grouprare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -11900,18 +14272,18 @@ grouprare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
@@ -11919,14 +14291,14 @@ grouprare:
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11939,12 +14311,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -11963,8 +14335,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -11972,12 +14344,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -11996,8 +14368,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -12005,12 +14377,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -12029,8 +14401,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -12038,12 +14410,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y8, Y8
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -12055,14 +14427,14 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
@@ -12070,20 +14442,20 @@ grouptailrare:
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -12091,20 +14463,20 @@ grouptailrare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
@@ -12112,20 +14484,20 @@ grouptailrare:
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
@@ -12133,7 +14505,7 @@ grouptailrare:
 	VANDPS       Y5, Y1, Y5
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y5, Y5
 
 grouptailrarenarrow:
@@ -12142,8 +14514,8 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12161,95 +14533,382 @@ groupmeetrare:
 	ADDQ $+32, R12
 	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKUSWB    Y3, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          longback
+
+longtailrare:
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          longtailrarenarrow
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	CMPQ         R8, $+25
+	JLT          longtailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VANDPS       Y5, Y1, Y5
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y5, Y5
+
+longtailrarenarrow:
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKUSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          longtailback
+
+short2stream:
+	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12267,14 +14926,14 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
@@ -12282,18 +14941,18 @@ short2rare:
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -12301,19 +14960,19 @@ short2rare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -12321,18 +14980,18 @@ short2rare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS 4(DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
@@ -12340,14 +14999,14 @@ short2rare:
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12361,11 +15020,12 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
@@ -12373,18 +15033,19 @@ lanerare:
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -12392,7 +15053,7 @@ lanerare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -12400,11 +15061,12 @@ lanerare:
 	VMOVUPS      64(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -12412,18 +15074,19 @@ lanerare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
@@ -12431,14 +15094,14 @@ lanerare:
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12447,88 +15110,92 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   80(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VPAND     Y14, Y0, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x16, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VANDPS    Y2, Y1, Y2
-	VANDPS    Y0, Y1, Y1
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   112(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VPAND     Y14, Y0, Y3
-	VPMINUD   Y15, Y3, Y3
-	VPAND     Y13, Y3, Y4
-	VPSUBUSW  Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x16, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VANDPS    Y3, Y1, Y3
-	VANDPS    Y0, Y1, Y1
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y3, Y3
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 48(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   144(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VANDPS    Y4, Y1, Y4
-	VANDPS    Y0, Y1, Y1
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y4, Y4
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VPMOVZXWD 64(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   176(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VPAND     Y14, Y0, Y5
-	VPMINUD   Y15, Y5, Y5
-	VPAND     Y13, Y5, Y6
-	VPSUBUSW  Y12, Y6, Y6
-	VPADDD    Y11, Y6, Y7
-	VADDPS    Y7, Y5, Y5
-	VPSUBD    Y7, Y5, Y5
-	VPSRLD    $0x16, Y6, Y6
-	VPADDD    Y6, Y5, Y5
-	VANDPS    Y5, Y1, Y5
-	VANDPS    Y0, Y1, Y1
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y5, Y5
+	VPMOVZXWD    16(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      112(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      144(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	CMPQ         R8, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      176(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VANDPS       Y5, Y1, Y5
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y5, Y5
 
 lanetailrarenarrow:
 	VPACKSSDW    Y3, Y2, Y2
@@ -12536,8 +15203,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12557,12 +15224,12 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(SB), NOSPLIT, $208-56
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+96(SB), Y12
-	VBROADCASTSS constantsAVX2<>+108(SB), Y11
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VBROADCASTSS constantsAVX2<>+120(SB), Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+56(SB), Y12
+	VBROADCASTSS constantsAVX2<>+116(SB), Y11
+	VBROADCASTSS constantsAVX2<>+120(SB), Y10
+	VBROADCASTSS constantsAVX2<>+128(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -12658,7 +15325,7 @@ grouploop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -12772,7 +15439,7 @@ groupmeet3:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -12953,7 +15620,7 @@ grouptailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -13120,7 +15787,7 @@ short2loop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -13225,7 +15892,7 @@ laneloop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -13472,7 +16139,7 @@ lanetailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -13616,7 +16283,7 @@ groupstream:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -13707,7 +16374,7 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -13720,7 +16387,7 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
@@ -13748,7 +16415,7 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
 	VBLENDVPS    Y1, Y2, Y8, Y8
@@ -13776,7 +16443,7 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
@@ -13804,7 +16471,7 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
 	VBLENDVPS    Y3, Y4, Y8, Y8
@@ -13901,7 +16568,7 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -13993,7 +16660,7 @@ short2stream:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -14085,7 +16752,7 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -14175,7 +16842,7 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -14273,7 +16940,7 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -14281,11 +16948,11 @@ lanetailrarenarrow:
 	VMOVUPS      X2, (SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+4(SB)/4, $0x7f800000
-DATA constantsAVX2<>+8(SB)/4, $0x3c800000
-DATA constantsAVX2<>+12(SB)/4, $0x46800000
-DATA constantsAVX2<>+16(SB)/4, $0x00000080
+DATA constantsAVX2<>+0(SB)/4, $0x7f800000
+DATA constantsAVX2<>+4(SB)/4, $0x3c800000
+DATA constantsAVX2<>+8(SB)/4, $0x46800000
+DATA constantsAVX2<>+12(SB)/4, $0x00000080
+DATA constantsAVX2<>+16(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+20(SB)/4, $0x00000000
 DATA constantsAVX2<>+24(SB)/4, $0x00000004
 DATA constantsAVX2<>+28(SB)/4, $0x00000001
@@ -14294,22 +16961,24 @@ DATA constantsAVX2<>+36(SB)/4, $0x00000002
 DATA constantsAVX2<>+40(SB)/4, $0x00000006
 DATA constantsAVX2<>+44(SB)/4, $0x00000003
 DATA constantsAVX2<>+48(SB)/4, $0x00000007
-DATA constantsAVX2<>+52(SB)/4, $0x0000007f
-DATA constantsAVX2<>+56(SB)/4, $0x00000000
-DATA constantsAVX2<>+60(SB)/4, $0x00000001
-DATA constantsAVX2<>+64(SB)/4, $0x00000002
-DATA constantsAVX2<>+68(SB)/4, $0x00000003
-DATA constantsAVX2<>+72(SB)/4, $0x00000004
-DATA constantsAVX2<>+76(SB)/4, $0x00000005
-DATA constantsAVX2<>+80(SB)/4, $0x00000006
-DATA constantsAVX2<>+84(SB)/4, $0x00000007
-DATA constantsAVX2<>+88(SB)/4, $0x38800000
-DATA constantsAVX2<>+92(SB)/4, $0x43000000
-DATA constantsAVX2<>+96(SB)/4, $0x3f800000
-DATA constantsAVX2<>+100(SB)/4, $0x0b000000
-DATA constantsAVX2<>+104(SB)/4, $0x000003c0
-DATA constantsAVX2<>+108(SB)/4, $0x4a800000
-DATA constantsAVX2<>+112(SB)/4, $0x00000008
-DATA constantsAVX2<>+116(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+120(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $124
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x3f800000
+DATA constantsAVX2<>+60(SB)/4, $0x34800000
+DATA constantsAVX2<>+64(SB)/4, $0x0000007f
+DATA constantsAVX2<>+68(SB)/4, $0x00000000
+DATA constantsAVX2<>+72(SB)/4, $0x00000001
+DATA constantsAVX2<>+76(SB)/4, $0x00000002
+DATA constantsAVX2<>+80(SB)/4, $0x00000003
+DATA constantsAVX2<>+84(SB)/4, $0x00000004
+DATA constantsAVX2<>+88(SB)/4, $0x00000005
+DATA constantsAVX2<>+92(SB)/4, $0x00000006
+DATA constantsAVX2<>+96(SB)/4, $0x00000007
+DATA constantsAVX2<>+100(SB)/4, $0x38800000
+DATA constantsAVX2<>+104(SB)/4, $0x43000000
+DATA constantsAVX2<>+108(SB)/4, $0x000003c0
+DATA constantsAVX2<>+112(SB)/4, $0x0b000000
+DATA constantsAVX2<>+116(SB)/4, $0x4a800000
+DATA constantsAVX2<>+120(SB)/4, $0x00000008
+DATA constantsAVX2<>+124(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+128(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $132

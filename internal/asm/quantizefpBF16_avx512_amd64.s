@@ -8,9 +8,10 @@
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table
-	// per group: Z8 scale, Z7 recip
-	// vector registers in use at once: 24
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table, Z8 table, K6 Uppers, Z7 table
+	// per group: Z6 scale, Z5 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 26
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -22,6 +23,10 @@ TEXT ·QuantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS constantsAVX512<>+12(SB), Z11
 	VBROADCASTSS constantsAVX512<>+16(SB), Z10
 	VMOVUPS      constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+84(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VMOVUPS      constantsAVX512<>+148(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -30,6 +35,12 @@ TEXT ·QuantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -41,8 +52,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -56,113 +67,105 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS Z7, Z0, Z6
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z7, Z0, Z5
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z7, Z0, Z4
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z7, Z0, Z3
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z4
+	VFNMADD231PS Z5, Z0, Z4
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z3
+	VFNMADD231PS Z5, Z0, Z3
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z2
+	VFNMADD231PS Z5, Z0, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z1
+	VFNMADD231PS Z5, Z0, Z1
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z16
-	VFMSUB231PS  Z8, Z16, Z0
-	VFNMADD231PS Z7, Z0, Z16
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z17
-	VFMSUB231PS  Z8, Z17, Z0
-	VFNMADD231PS Z7, Z0, Z17
-	VADDPS       Z5, Z6, Z0
-	VADDPS       Z3, Z4, Z18
-	VADDPS       Z18, Z0, Z0
+	VPERMW.Z     128(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VFNMADD231PS Z5, Z0, Z16
+	VPERMW.Z     128(SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z17
+	VFMSUB231PS  Z6, Z17, Z0
+	VFNMADD231PS Z5, Z0, Z17
+	VPERMW.Z     192(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z18
+	VFMSUB231PS  Z6, Z18, Z0
+	VFNMADD231PS Z5, Z0, Z18
+	VPERMW.Z     192(SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z19
+	VFMSUB231PS  Z6, Z19, Z0
+	VFNMADD231PS Z5, Z0, Z19
+	VADDPS       Z3, Z4, Z0
+	VADDPS       Z1, Z2, Z20
+	VADDPS       Z20, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPANDD       Z14, Z6, Z0
+	VPANDD       Z14, Z4, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z0, Z0
-	VPSUBD       Z19, Z0, Z0
-	VPSRLD       $0x14, Z18, Z18
-	VPADDD       Z18, Z0, Z0
-	VPSRLD       $0x18, Z6, Z18
-	VPTERNLOGD   $0xf8, Z10, Z18, Z0
-	VPANDD       Z14, Z5, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z13, Z18, Z19
-	VPSUBUSW     Z12, Z19, Z19
-	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z18, Z18
-	VPSUBD       Z20, Z18, Z18
-	VPSRLD       $0x14, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSRLD       $0x18, Z5, Z19
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VPACKSSDW    Z18, Z0, Z0
-	VPANDD       Z14, Z4, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z13, Z18, Z19
-	VPSUBUSW     Z12, Z19, Z19
-	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z18, Z18
-	VPSUBD       Z20, Z18, Z18
-	VPSRLD       $0x14, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSRLD       $0x18, Z4, Z19
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VPANDD       Z14, Z3, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z13, Z19, Z20
+	VPANDD       Z13, Z0, Z20
 	VPSUBUSW     Z12, Z20, Z20
 	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z19, Z19
-	VPSUBD       Z21, Z19, Z19
+	VADDPS       Z21, Z0, Z0
+	VPSUBD       Z21, Z0, Z0
 	VPSRLD       $0x14, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSRLD       $0x18, Z3, Z20
-	VPTERNLOGD   $0xf8, Z10, Z20, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPACKUSWB    Z18, Z0, Z0
-	VPERMD       Z0, Z9, Z0
+	VPADDD       Z20, Z0, Z0
+	VPSRLD       $0x18, Z4, Z20
+	VPTERNLOGD   $0xf8, Z10, Z20, Z0
+	VPANDD       Z14, Z3, Z20
+	VPMINUD      Z15, Z20, Z20
+	VPANDD       Z13, Z20, Z21
+	VPSUBUSW     Z12, Z21, Z21
+	VPADDD       Z11, Z21, Z22
+	VADDPS       Z22, Z20, Z20
+	VPSUBD       Z22, Z20, Z20
+	VPSRLD       $0x14, Z21, Z21
+	VPADDD       Z21, Z20, Z20
+	VPSRLD       $0x18, Z3, Z21
+	VPTERNLOGD   $0xf8, Z10, Z21, Z20
+	VPACKSSDW    Z20, Z0, Z0
+	VPANDD       Z14, Z2, Z20
+	VPMINUD      Z15, Z20, Z20
+	VPANDD       Z13, Z20, Z21
+	VPSUBUSW     Z12, Z21, Z21
+	VPADDD       Z11, Z21, Z22
+	VADDPS       Z22, Z20, Z20
+	VPSUBD       Z22, Z20, Z20
+	VPSRLD       $0x14, Z21, Z21
+	VPADDD       Z21, Z20, Z20
+	VPSRLD       $0x18, Z2, Z21
+	VPTERNLOGD   $0xf8, Z10, Z21, Z20
+	VPANDD       Z14, Z1, Z21
+	VPMINUD      Z15, Z21, Z21
+	VPANDD       Z13, Z21, Z22
+	VPSUBUSW     Z12, Z22, Z22
+	VPADDD       Z11, Z22, Z23
+	VADDPS       Z23, Z21, Z21
+	VPSUBD       Z23, Z21, Z21
+	VPSRLD       $0x14, Z22, Z22
+	VPADDD       Z22, Z21, Z21
+	VPSRLD       $0x18, Z1, Z22
+	VPTERNLOGD   $0xf8, Z10, Z22, Z21
+	VPACKSSDW    Z21, Z20, Z20
+	VPACKUSWB    Z20, Z0, Z0
+	VPERMD       Z0, Z7, Z0
 	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
+	VMOVAPS      Z18, Z2
+	VMOVAPS      Z19, Z1
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -176,726 +179,28 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFMSUB231PS.BCST  4(DX), Z16, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z8, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z17
 	VFMSUB231PS.BCST  4(DX), Z17, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPANDD            Z14, Z6, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x14, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x18, Z6, Z18
-	VPTERNLOGD        $0xf8, Z10, Z18, Z0
-	VPANDD            Z14, Z5, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x14, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z5, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPACKSSDW         Z18, Z0, Z0
-	VPANDD            Z14, Z4, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x14, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z4, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPANDD            Z14, Z3, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z13, Z19, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z19, Z19
-	VPSUBD            Z21, Z19, Z19
-	VPSRLD            $0x14, Z20, Z20
-	VPADDD            Z20, Z19, Z19
-	VPSRLD            $0x18, Z3, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPACKUSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	MOVQ              R10, R9
-	SUBQ              R9, R8
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             R8, R8
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVUPS      Z0, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         R8, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
-	CMPQ         R8, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-
-grouptailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z9, Z0
-	VMOVDQU8  Z0, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (BX), Z0, Z6
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-
-short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFMSUB231PS.BCST  8(DX), Z2, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z2
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPANDD            Z14, Z6, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x14, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x18, Z6, Z18
-	VPTERNLOGD        $0xf8, Z10, Z18, Z0
-	VPANDD            Z14, Z5, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x14, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z5, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPACKSSDW         Z18, Z0, Z0
-	VPANDD            Z14, Z4, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x14, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z4, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPANDD            Z14, Z3, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z13, Z19, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z19, Z19
-	VPSUBD            Z21, Z19, Z19
-	VPSRLD            $0x14, Z20, Z20
-	VPADDD            Z20, Z19, Z19
-	VPSRLD            $0x18, Z3, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPACKUSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z0, Z0
-	VPSUBD            Z6, Z0, Z0
-	VPSRLD            $0x14, Z5, Z5
-	VPADDD            Z5, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z1, Z1
-	VPSUBD            Z6, Z1, Z1
-	VPSRLD            $0x14, Z5, Z5
-	VPADDD            Z5, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z5
-	VADDPS            Z5, Z1, Z1
-	VPSUBD            Z5, Z1, Z1
-	VPSRLD            $0x14, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z5
-	VADDPS            Z5, Z2, Z2
-	VPSUBD            Z5, Z2, Z2
-	VPSRLD            $0x14, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFNMADD231PS.BCST 8(BX), Z0, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFNMADD231PS.BCST 12(BX), Z0, Z1
-
-short4ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VFMSUB231PS.BCST  16(DX), Z16, Z0
-	VFNMADD231PS.BCST 16(BX), Z0, Z16
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z17
-	VFMSUB231PS.BCST  20(DX), Z17, Z0
-	VFNMADD231PS.BCST 20(BX), Z0, Z17
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z18
-	VFMSUB231PS.BCST  24(DX), Z18, Z0
-	VFNMADD231PS.BCST 24(BX), Z0, Z18
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z19
-	VFMSUB231PS.BCST  28(DX), Z19, Z0
-	VFNMADD231PS.BCST 28(BX), Z0, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VPERMW.Z          192(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z19
 	VADDPS            Z3, Z4, Z0
 	VADDPS            Z1, Z2, Z20
 	VADDPS            Z20, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
-	JNE               short4loop
+	JNE               groupturned
 	VPANDD            Z14, Z4, Z0
 	VPMINUD           Z15, Z0, Z0
 	VPANDD            Z13, Z0, Z20
@@ -943,51 +248,807 @@ short4ahead:
 	VPTERNLOGD        $0xf8, Z10, Z22, Z21
 	VPACKSSDW         Z21, Z20, Z20
 	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z9, Z0
+	VPERMD            Z0, Z7, Z0
 	VMOVUPS           Z0, (DI)
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
 	ADDQ              $+64, DI
 	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
 
-short4loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+groupturned:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z5, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z3, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z4, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z7, Z0
+	VMOVUPS      Z0, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z3, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z4, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z7, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z5, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z2, Z2
+	VPSUBD       Z17, Z2, Z2
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z2, Z2
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z3, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z4, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z3, Z3
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
+
+grouptailnarrow:
+	VPACKSSDW Z1, Z0, Z0
+	VPACKSSDW Z3, Z2, Z2
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z7, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS constantsAVX512<>+212(SB), Z17
+	VPSUBD       Z17, Z16, Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS constantsAVX512<>+216(SB), Z16
+	VFNMADD231PS Z5, Z6, Z16
+	VBROADCASTSS constantsAVX512<>+220(SB), Z17
+	VFMADD231PS  Z17, Z16, Z16
+	VMULPS       Z6, Z16, Z4
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z3
+	VFMADD231PS  Z6, Z16, Z3
+	VPERMW.Z     (SI), Z8, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z2
+	VFMADD231PS  Z6, Z16, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z1
+	VFMADD231PS  Z6, Z16, Z1
+	VPERMW.Z     64(SI), Z8, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z0
+	VFMADD231PS  Z6, Z16, Z0
+
+longahead:
+	VPERMW.Z    128(SI), Z9, K6, Z16
+	VMULPS      Z4, Z16, Z17
+	VFMADD231PS Z6, Z16, Z17
+	VPERMW.Z    128(SI), Z8, K6, Z16
+	VMULPS      Z4, Z16, Z18
+	VFMADD231PS Z6, Z16, Z18
+	VPERMW.Z    192(SI), Z9, K6, Z16
+	VMULPS      Z4, Z16, Z19
+	VFMADD231PS Z6, Z16, Z19
+	VPERMW.Z    192(SI), Z8, K6, Z16
+	VMULPS      Z4, Z16, Z20
+	VFMADD231PS Z6, Z16, Z20
+	VADDPS      Z2, Z3, Z16
+	VADDPS      Z0, Z1, Z21
+	VADDPS      Z21, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPANDD      Z14, Z3, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z21
+	VPSUBUSW    Z12, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z16, Z16
+	VPSUBD      Z22, Z16, Z16
+	VPSRLD      $0x14, Z21, Z21
+	VPADDD      Z21, Z16, Z16
+	VPSRLD      $0x18, Z3, Z21
+	VPTERNLOGD  $0xf8, Z10, Z21, Z16
+	VPANDD      Z14, Z2, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z13, Z21, Z22
+	VPSUBUSW    Z12, Z22, Z22
+	VPADDD      Z11, Z22, Z23
+	VADDPS      Z23, Z21, Z21
+	VPSUBD      Z23, Z21, Z21
+	VPSRLD      $0x14, Z22, Z22
+	VPADDD      Z22, Z21, Z21
+	VPSRLD      $0x18, Z2, Z22
+	VPTERNLOGD  $0xf8, Z10, Z22, Z21
+	VPACKSSDW   Z21, Z16, Z16
+	VPANDD      Z14, Z1, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z13, Z21, Z22
+	VPSUBUSW    Z12, Z22, Z22
+	VPADDD      Z11, Z22, Z23
+	VADDPS      Z23, Z21, Z21
+	VPSUBD      Z23, Z21, Z21
+	VPSRLD      $0x14, Z22, Z22
+	VPADDD      Z22, Z21, Z21
+	VPSRLD      $0x18, Z1, Z22
+	VPTERNLOGD  $0xf8, Z10, Z22, Z21
+	VPANDD      Z14, Z0, Z22
+	VPMINUD     Z15, Z22, Z22
+	VPANDD      Z13, Z22, Z23
+	VPSUBUSW    Z12, Z23, Z23
+	VPADDD      Z11, Z23, Z24
+	VADDPS      Z24, Z22, Z22
+	VPSUBD      Z24, Z22, Z22
+	VPSRLD      $0x14, Z23, Z23
+	VPADDD      Z23, Z22, Z22
+	VPSRLD      $0x18, Z0, Z23
+	VPTERNLOGD  $0xf8, Z10, Z23, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPACKUSWB   Z21, Z16, Z16
+	VPERMD      Z16, Z7, Z16
+	VMOVUPS     Z16, (DI)
+	VMOVAPS     Z17, Z3
+	VMOVAPS     Z18, Z2
+	VMOVAPS     Z19, Z1
+	VMOVAPS     Z20, Z0
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z16, Z3, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z0, Z0
+	VPSUBD      Z18, Z0, Z0
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z1, Z1
+	VPSUBD      Z18, Z1, Z1
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z17
+	VADDPS      Z17, Z1, Z1
+	VPSUBD      Z17, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPANDD      Z14, Z16, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
+	VPADDD      Z11, Z3, Z17
+	VADDPS      Z17, Z2, Z2
+	VPSUBD      Z17, Z2, Z2
+	VPSRLD      $0x14, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z7, Z0
+	VMOVUPS     Z0, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z16, Z3, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z0, Z0
+	VPSUBD      Z18, Z0, Z0
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z1, Z1
+	VPSUBD      Z18, Z1, Z1
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z2, Z2
+	VPSUBD      Z18, Z2, Z2
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z2
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	VPANDD      Z14, Z16, Z3
+	VPMINUD     Z15, Z3, Z3
+	VPANDD      Z13, Z3, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z3, Z3
+	VPSUBD      Z18, Z3, Z3
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z3, Z3
+	VPSRLD      $0x18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z3
+
+longtailnarrow:
+	VPACKSSDW Z1, Z0, Z0
+	VPACKSSDW Z3, Z2, Z2
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z7, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFNMADD231PS.BCST (BX), Z0, Z3
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
+
+short2ahead:
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VPERMW.Z          128(SI), Z8, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VPERMW.Z          192(SI), Z8, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z14, Z4, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z0, Z0
+	VPSUBD            Z21, Z0, Z0
+	VPSRLD            $0x14, Z20, Z20
+	VPADDD            Z20, Z0, Z0
+	VPSRLD            $0x18, Z4, Z20
+	VPTERNLOGD        $0xf8, Z10, Z20, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x14, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSRLD            $0x18, Z3, Z21
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
+	VPACKSSDW         Z20, Z0, Z0
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x14, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSRLD            $0x18, Z2, Z21
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
+	VPANDD            Z14, Z1, Z21
+	VPMINUD           Z15, Z21, Z21
+	VPANDD            Z13, Z21, Z22
+	VPSUBUSW          Z12, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z21, Z21
+	VPSUBD            Z23, Z21, Z21
+	VPSRLD            $0x14, Z22, Z22
+	VPADDD            Z22, Z21, Z21
+	VPSRLD            $0x18, Z1, Z22
+	VPTERNLOGD        $0xf8, Z10, Z22, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPACKUSWB         Z20, Z0, Z0
+	VPERMD            Z0, Z7, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFMSUB231PS.BCST  12(DX), Z4, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
 	VADDPS            Z4, Z3, Z16
 	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
-	JNE               short4rare
+	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
 	VPANDD            Z13, Z0, Z16
@@ -1035,7 +1096,215 @@ short4loop:
 	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
+	VPERMD            Z0, Z7, Z0
+	VMOVUPS           Z0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPERMW.Z          (SI), Z9, K6, Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFMSUB231PS.BCST  (DX), Z18, Z17
+	VMOVAPS           Z18, Z2
+	VFNMADD231PS.BCST (BX), Z17, Z2
+	VPERMW.Z          (SI), Z8, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFNMADD231PS.BCST 4(BX), Z17, Z1
+	VPERMW.Z          64(SI), Z9, K6, Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z17
+	VMOVAPS           Z18, Z0
+	VFNMADD231PS.BCST 8(BX), Z17, Z0
+	VPERMW.Z          64(SI), Z8, K6, Z17
+	VMULPS.BCST       12(BX), Z17, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFNMADD231PS.BCST 12(BX), Z17, Z16
+
+short4ahead:
+	VPERMW.Z          128(SI), Z9, K6, Z17
+	VMULPS.BCST       16(BX), Z17, Z18
+	VFMSUB231PS.BCST  16(DX), Z18, Z17
+	VFNMADD231PS.BCST 16(BX), Z17, Z18
+	VPERMW.Z          128(SI), Z8, K6, Z17
+	VMULPS.BCST       20(BX), Z17, Z19
+	VFMSUB231PS.BCST  20(DX), Z19, Z17
+	VFNMADD231PS.BCST 20(BX), Z17, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z17
+	VMULPS.BCST       24(BX), Z17, Z20
+	VFMSUB231PS.BCST  24(DX), Z20, Z17
+	VFNMADD231PS.BCST 24(BX), Z17, Z20
+	VPERMW.Z          192(SI), Z8, K6, Z17
+	VMULPS.BCST       28(BX), Z17, Z21
+	VFMSUB231PS.BCST  28(DX), Z21, Z17
+	VFNMADD231PS.BCST 28(BX), Z17, Z21
+	VADDPS            Z1, Z2, Z17
+	VADDPS            Z16, Z0, Z22
+	VADDPS            Z22, Z17, Z17
+	VCMPPS            $0x03, Z17, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z14, Z2, Z17
+	VPMINUD           Z15, Z17, Z17
+	VPANDD            Z13, Z17, Z22
+	VPSUBUSW          Z12, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z17, Z17
+	VPSUBD            Z23, Z17, Z17
+	VPSRLD            $0x14, Z22, Z22
+	VPADDD            Z22, Z17, Z17
+	VPSRLD            $0x18, Z2, Z22
+	VPTERNLOGD        $0xf8, Z10, Z22, Z17
+	VPANDD            Z14, Z1, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z13, Z22, Z23
+	VPSUBUSW          Z12, Z23, Z23
+	VPADDD            Z11, Z23, Z24
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
+	VPSRLD            $0x14, Z23, Z23
+	VPADDD            Z23, Z22, Z22
+	VPSRLD            $0x18, Z1, Z23
+	VPTERNLOGD        $0xf8, Z10, Z23, Z22
+	VPACKSSDW         Z22, Z17, Z17
+	VPANDD            Z14, Z0, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z13, Z22, Z23
+	VPSUBUSW          Z12, Z23, Z23
+	VPADDD            Z11, Z23, Z24
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
+	VPSRLD            $0x14, Z23, Z23
+	VPADDD            Z23, Z22, Z22
+	VPSRLD            $0x18, Z0, Z23
+	VPTERNLOGD        $0xf8, Z10, Z23, Z22
+	VPANDD            Z14, Z16, Z23
+	VPMINUD           Z15, Z23, Z23
+	VPANDD            Z13, Z23, Z24
+	VPSUBUSW          Z12, Z24, Z24
+	VPADDD            Z11, Z24, Z25
+	VADDPS            Z25, Z23, Z23
+	VPSUBD            Z25, Z23, Z23
+	VPSRLD            $0x14, Z24, Z24
+	VPADDD            Z24, Z23, Z23
+	VPSRLD            $0x18, Z16, Z24
+	VPTERNLOGD        $0xf8, Z10, Z24, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPACKUSWB         Z22, Z17, Z17
+	VPERMD            Z17, Z7, Z17
+	VMOVUPS           Z17, (DI)
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x14, Z18, Z18
+	VPADDD            Z18, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z13, Z1, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z1, Z1
+	VPSUBD            Z19, Z1, Z1
+	VPSRLD            $0x14, Z18, Z18
+	VPADDD            Z18, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z16, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x14, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSRLD            $0x18, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z16, Z1
+	VPANDD            Z14, Z17, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z13, Z2, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z18
+	VADDPS            Z18, Z2, Z2
+	VPSUBD            Z18, Z2, Z2
+	VPSRLD            $0x14, Z16, Z16
+	VPADDD            Z16, Z2, Z2
+	VPSRLD            $0x18, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z17, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z7, Z0
 	VMOVUPS           Z0, (DI)
 
 short4back:
@@ -1062,29 +1331,25 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      (BX), Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS      (DX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VMOVUPS      64(BX), Z1
 	VMULPS       Z1, Z0, Z3
 	VMOVUPS      64(DX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMOVUPS      128(BX), Z1
 	VMULPS       Z1, Z0, Z4
 	VMOVUPS      128(DX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z0
 	VMOVUPS      192(BX), Z1
 	VMULPS       Z1, Z0, Z5
 	VMOVUPS      192(DX), Z6
@@ -1143,7 +1408,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
+	VPERMD       Z0, Z7, Z0
 	VMOVUPS      Z0, (DI)
 
 laneback:
@@ -1160,7 +1425,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -1169,31 +1435,31 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
@@ -1257,7 +1523,8 @@ lanetailnarrow:
 	VPACKSSDW Z1, Z0, Z0
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z9, Z0
+	VPERMD    Z0, Z7, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -1276,52 +1543,48 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z5, Z0, Z4
 	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
@@ -1329,9 +1592,9 @@ groupstream:
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z13, Z1, Z2
 	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
@@ -1340,16 +1603,16 @@ groupstream:
 	VPMINUD      Z15, Z2, Z2
 	VPANDD       Z13, Z2, Z3
 	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
+	VPADDD       Z11, Z3, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
 	VPSRLD       $0x14, Z3, Z3
 	VPADDD       Z3, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
 	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
+	VPERMD       Z0, Z7, Z0
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
@@ -1359,60 +1622,60 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS     Z5, Z6, Z0
-	VADDPS     Z3, Z4, Z1
-	VADDPS     Z1, Z0, Z0
+	VADDPS     Z3, Z4, Z0
+	VADDPS     Z1, Z2, Z16
+	VADDPS     Z16, Z0, Z0
 	VCMPPS     $0x03, Z0, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPANDD     Z14, Z6, Z0
+	VPANDD     Z14, Z4, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z2
-	VADDPS     Z2, Z0, Z0
-	VPSUBD     Z2, Z0, Z0
-	VPSRLD     $0x14, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z6, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPANDD     Z14, Z5, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z5, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z4, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z4, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z16
+	VPANDD     Z13, Z0, Z16
 	VPSUBUSW   Z12, Z16, Z16
 	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z2, Z2
-	VPSUBD     Z17, Z2, Z2
+	VADDPS     Z17, Z0, Z0
+	VPSUBD     Z17, Z0, Z0
 	VPSRLD     $0x14, Z16, Z16
-	VPADDD     Z16, Z2, Z2
-	VPSRLD     $0x18, Z3, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z9, Z0
+	VPADDD     Z16, Z0, Z0
+	VPSRLD     $0x18, Z4, Z16
+	VPTERNLOGD $0xf8, Z10, Z16, Z0
+	VPANDD     Z14, Z3, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x14, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x18, Z3, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
+	VPACKSSDW  Z16, Z0, Z0
+	VPANDD     Z14, Z2, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x14, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x18, Z2, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
+	VPANDD     Z14, Z1, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x14, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VPSRLD     $0x18, Z1, Z18
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKUSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z7, Z0
 	VMOVUPS    Z0, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
@@ -1420,9 +1683,8 @@ grouplast:
 	JMP        groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -1433,62 +1695,59 @@ grouprare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
 	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
 	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
+	VPANDD       Z13, Z4, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z4, Z4
+	VPSUBD       Z17, Z4, Z4
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
@@ -1497,9 +1756,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1518,8 +1777,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1527,9 +1786,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1548,8 +1807,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1557,9 +1816,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1578,8 +1837,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1587,9 +1846,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1599,10 +1858,11 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -1613,25 +1873,25 @@ grouptailrare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
 	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
@@ -1639,50 +1899,51 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
+	VPANDD       Z13, Z4, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z4, Z4
+	VPSUBD       Z17, Z4, Z4
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z16
-	VADDPS       Z16, Z5, Z5
-	VPSUBD       Z16, Z5, Z5
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VBLENDMPS    Z5, Z2, K1, Z5
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z16, Z16
+	VPSUBD       Z18, Z16, Z16
+	VPSRLD       $0x14, Z17, Z17
+	VPADDD       Z17, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z5
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
+	VPACKSSDW Z16, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
+	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -1696,99 +1957,86 @@ groupmeetrare:
 	ADDQ $+64, R12
 	JMP  grouppieces
 
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z0, Z0
-	VPSUBD            Z6, Z0, Z0
-	VPSRLD            $0x14, Z5, Z5
-	VPADDD            Z5, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z1, Z1
-	VPSUBD            Z6, Z1, Z1
-	VPSRLD            $0x14, Z5, Z5
-	VPADDD            Z5, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z5
-	VADDPS            Z5, Z1, Z1
-	VPSUBD            Z5, Z1, Z1
-	VPSRLD            $0x14, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z5
-	VADDPS            Z5, Z2, Z2
-	VPSUBD            Z5, Z2, Z2
-	VPSRLD            $0x14, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z16, Z3, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z0, Z0
+	VPSUBD      Z18, Z0, Z0
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z1, Z1
+	VPSUBD      Z18, Z1, Z1
+	VPSRLD      $0x14, Z17, Z17
+	VPADDD      Z17, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z17
+	VADDPS      Z17, Z1, Z1
+	VPSUBD      Z17, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPANDD      Z14, Z16, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
+	VPADDD      Z11, Z3, Z17
+	VADDPS      Z17, Z2, Z2
+	VPSUBD      Z17, Z2, Z2
+	VPSRLD      $0x14, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z7, Z0
+	VMOVNTPS    Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
 
-short2rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+longrare:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -1799,98 +2047,179 @@ short2rare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
+	VPANDD       Z13, Z3, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z7, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
+	VPANDD       Z13, Z3, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z7, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z16, Z16
+	VPSUBD       Z18, Z16, Z16
+	VPSRLD       $0x14, Z17, Z17
+	VPADDD       Z17, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPACKSSDW    Z16, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
-	JMP          short2back
+	JMP          longback
 
-short4stream:
+longtailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	CMPQ         R8, $+33
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z16, Z16
+	VPSUBD       Z18, Z16, Z16
+	VPSRLD       $0x14, Z17, Z17
+	VPADDD       Z17, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	CMPQ         R8, $+49
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z13, Z17, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z17, Z17
+	VPSUBD       Z19, Z17, Z17
+	VPSRLD       $0x14, Z18, Z18
+	VPADDD       Z18, Z17, Z17
+	VBLENDMPS    Z17, Z2, K1, Z17
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+
+longtailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z17, Z16, Z16
+	VPACKUSWB Z16, Z1, Z1
+	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
+
+short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFMSUB231PS.BCST  12(DX), Z4, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
 	VADDPS            Z4, Z3, Z16
 	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
-	JNE               short4rare
+	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
 	VPANDD            Z13, Z0, Z16
@@ -1938,21 +2267,20 @@ short4stream:
 	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
+	VPERMD            Z0, Z7, Z0
 	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
 	ADDQ              $+64, DI
 	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
-short4rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+short2rare:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -1963,29 +2291,11 @@ short4rare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x14, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -2000,8 +2310,23 @@ short4rare:
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPACKSSDW    Z3, Z1, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPERMW.Z     64(SI), Z8, K6, Z0
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -2018,13 +2343,168 @@ short4rare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x14, Z18, Z18
+	VPADDD            Z18, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z13, Z1, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z1, Z1
+	VPSUBD            Z19, Z1, Z1
+	VPSRLD            $0x14, Z18, Z18
+	VPADDD            Z18, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z16, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x14, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSRLD            $0x18, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z16, Z1
+	VPANDD            Z14, Z17, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z13, Z2, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z18
+	VADDPS            Z18, Z2, Z2
+	VPSUBD            Z18, Z2, Z2
+	VPSRLD            $0x14, Z16, Z16
+	VPADDD            Z16, Z2, Z2
+	VPSRLD            $0x18, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z17, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z7, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VDIVPS       Z6, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z16, Z16
+	VPSUBD       Z18, Z16, Z16
+	VPSRLD       $0x14, Z17, Z17
+	VPADDD       Z17, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z16, Z16
+	VPSUBD       Z18, Z16, Z16
+	VPSRLD       $0x14, Z17, Z17
+	VPADDD       Z17, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z13, Z17, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z17, Z17
+	VPSUBD       Z19, Z17, Z17
+	VPSRLD       $0x14, Z18, Z18
+	VPADDD       Z18, Z17, Z17
+	VBLENDMPS    Z17, Z2, K1, Z17
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPACKUSWB    Z16, Z1, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
 lanerare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      (DX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -2037,12 +2517,11 @@ lanerare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VMOVUPS      64(DX), Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -2059,8 +2538,7 @@ lanerare:
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMOVUPS      128(DX), Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -2076,8 +2554,7 @@ lanerare:
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z0
 	VMOVUPS      192(DX), Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -2095,11 +2572,12 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -2115,17 +2593,17 @@ lanetailrare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z3
+	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -2142,11 +2620,11 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(DX), K7, Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -2163,20 +2641,20 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z5
+	VMOVUPS.Z    192(DX), K7, Z5
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
 	VPMINUD      Z15, Z5, Z5
 	VPANDD       Z13, Z5, Z6
 	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
+	VPADDD       Z11, Z6, Z16
+	VADDPS       Z16, Z5, Z5
+	VPSUBD       Z16, Z5, Z5
 	VPSRLD       $0x14, Z6, Z6
 	VPADDD       Z6, Z5, Z5
 	VBLENDMPS    Z5, Z2, K1, Z5
@@ -2187,7 +2665,8 @@ lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
+	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -2195,9 +2674,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table
-	// per group: Z8 recip
-	// vector registers in use at once: 21
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table, Z8 table, K6 Uppers, Z7 table
+	// per group: Z6 recip
+	// vector registers in use at once: 23
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
@@ -2208,6 +2687,10 @@ TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+12(SB), Z11
 	VBROADCASTSS constantsAVX512<>+16(SB), Z10
 	VMOVUPS      constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+84(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VMOVUPS      constantsAVX512<>+148(SB), Z7
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -2227,7 +2710,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -2241,75 +2724,33 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD (SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z8, Z0, Z7
-	VPMOVZXWD 32(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z8, Z0, Z6
-	VPMOVZXWD 64(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z8, Z0, Z5
-	VPMOVZXWD 96(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z8, Z0, Z4
-	CMPQ      R8, $+128
-	JLT       groupends
+	VPERMW.Z (SI), Z9, K6, Z0
+	VMULPS   Z6, Z0, Z5
+	VPERMW.Z (SI), Z8, K6, Z0
+	VMULPS   Z6, Z0, Z4
+	VPERMW.Z 64(SI), Z9, K6, Z0
+	VMULPS   Z6, Z0, Z3
+	VPERMW.Z 64(SI), Z8, K6, Z0
+	VMULPS   Z6, Z0, Z2
+	CMPQ     R8, $+128
+	JLT      groupends
 
 groupahead:
-	VPMOVZXWD  128(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VPMOVZXWD  160(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VPMOVZXWD  192(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VMULPS     Z8, Z2, Z2
-	VPMOVZXWD  224(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z8, Z3, Z3
-	VADDPS     Z6, Z7, Z16
-	VADDPS     Z4, Z5, Z17
-	VADDPS     Z17, Z16, Z16
-	VCMPPS     $0x03, Z16, Z16, K1
+	VPERMW.Z   128(SI), Z9, K6, Z0
+	VMULPS     Z6, Z0, Z0
+	VPERMW.Z   128(SI), Z8, K6, Z1
+	VMULPS     Z6, Z1, Z1
+	VPERMW.Z   192(SI), Z9, K6, Z16
+	VMULPS     Z6, Z16, Z16
+	VPERMW.Z   192(SI), Z8, K6, Z17
+	VMULPS     Z6, Z17, Z17
+	VADDPS     Z4, Z5, Z18
+	VADDPS     Z2, Z3, Z19
+	VADDPS     Z19, Z18, Z18
+	VCMPPS     $0x03, Z18, Z18, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPANDD     Z14, Z7, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x14, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x18, Z7, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPANDD     Z14, Z6, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x14, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x18, Z6, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPANDD     Z14, Z5, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x14, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x18, Z5, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPANDD     Z14, Z4, Z18
+	VPANDD     Z14, Z5, Z18
 	VPMINUD    Z15, Z18, Z18
 	VPANDD     Z13, Z18, Z19
 	VPSUBUSW   Z12, Z19, Z19
@@ -2318,16 +2759,50 @@ groupahead:
 	VPSUBD     Z20, Z18, Z18
 	VPSRLD     $0x14, Z19, Z19
 	VPADDD     Z19, Z18, Z18
-	VPSRLD     $0x18, Z4, Z19
+	VPSRLD     $0x18, Z5, Z19
 	VPTERNLOGD $0xf8, Z10, Z19, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKUSWB  Z17, Z16, Z16
-	VPERMD     Z16, Z9, Z16
-	VMOVUPS    Z16, (DI)
-	VMOVAPS    Z0, Z7
-	VMOVAPS    Z1, Z6
-	VMOVAPS    Z2, Z5
-	VMOVAPS    Z3, Z4
+	VPANDD     Z14, Z4, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z13, Z19, Z20
+	VPSUBUSW   Z12, Z20, Z20
+	VPADDD     Z11, Z20, Z21
+	VADDPS     Z21, Z19, Z19
+	VPSUBD     Z21, Z19, Z19
+	VPSRLD     $0x14, Z20, Z20
+	VPADDD     Z20, Z19, Z19
+	VPSRLD     $0x18, Z4, Z20
+	VPTERNLOGD $0xf8, Z10, Z20, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPANDD     Z14, Z3, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z13, Z19, Z20
+	VPSUBUSW   Z12, Z20, Z20
+	VPADDD     Z11, Z20, Z21
+	VADDPS     Z21, Z19, Z19
+	VPSUBD     Z21, Z19, Z19
+	VPSRLD     $0x14, Z20, Z20
+	VPADDD     Z20, Z19, Z19
+	VPSRLD     $0x18, Z3, Z20
+	VPTERNLOGD $0xf8, Z10, Z20, Z19
+	VPANDD     Z14, Z2, Z20
+	VPMINUD    Z15, Z20, Z20
+	VPANDD     Z13, Z20, Z21
+	VPSUBUSW   Z12, Z21, Z21
+	VPADDD     Z11, Z21, Z22
+	VADDPS     Z22, Z20, Z20
+	VPSUBD     Z22, Z20, Z20
+	VPSRLD     $0x14, Z21, Z21
+	VPADDD     Z21, Z20, Z20
+	VPSRLD     $0x18, Z2, Z21
+	VPTERNLOGD $0xf8, Z10, Z21, Z20
+	VPACKSSDW  Z20, Z19, Z19
+	VPACKUSWB  Z19, Z18, Z18
+	VPERMD     Z18, Z7, Z18
+	VMOVUPS    Z18, (DI)
+	VMOVAPS    Z0, Z5
+	VMOVAPS    Z1, Z4
+	VMOVAPS    Z16, Z3
+	VMOVAPS    Z17, Z2
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, R8
@@ -2341,59 +2816,21 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD   128(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z0
 	VMULPS.BCST 4(DX), Z0, Z0
-	VPMOVZXWD   160(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    128(SI), Z8, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPMOVZXWD   192(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VPMOVZXWD   224(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z6, Z7, Z16
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
+	VPERMW.Z    192(SI), Z9, K6, Z16
+	VMULPS.BCST 4(DX), Z16, Z16
+	VPERMW.Z    192(SI), Z8, K6, Z17
+	VMULPS.BCST 4(DX), Z17, Z17
+	VADDPS      Z4, Z5, Z18
+	VADDPS      Z2, Z3, Z19
+	VADDPS      Z19, Z18, Z18
+	VCMPPS      $0x03, Z18, Z18, K1
 	KORTESTQ    K1, K1
 	JNE         groupturned
-	VPANDD      Z14, Z7, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x14, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPANDD      Z14, Z5, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x14, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPANDD      Z14, Z4, Z18
+	VPANDD      Z14, Z5, Z18
 	VPMINUD     Z15, Z18, Z18
 	VPANDD      Z13, Z18, Z19
 	VPSUBUSW    Z12, Z19, Z19
@@ -2402,16 +2839,50 @@ groupturn:
 	VPSUBD      Z20, Z18, Z18
 	VPSRLD      $0x14, Z19, Z19
 	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
+	VPSRLD      $0x18, Z5, Z19
 	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z16, Z16
-	VPERMD      Z16, Z9, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
+	VPANDD      Z14, Z4, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x14, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x18, Z4, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x14, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x18, Z3, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPANDD      Z14, Z2, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z13, Z20, Z21
+	VPSUBUSW    Z12, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z20, Z20
+	VPSUBD      Z22, Z20, Z20
+	VPSRLD      $0x14, Z21, Z21
+	VPADDD      Z21, Z20, Z20
+	VPSRLD      $0x18, Z2, Z21
+	VPTERNLOGD  $0xf8, Z10, Z21, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKUSWB   Z19, Z18, Z18
+	VPERMD      Z18, Z7, Z18
+	VMOVUPS     Z18, (DI)
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
 	ADDQ        $+4, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -2423,23 +2894,19 @@ groupturn:
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VPMOVZXWD  64(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VMULPS     Z8, Z2, Z2
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z8, Z3, Z3
+	VPERMW.Z   (SI), Z9, K6, Z0
+	VMULPS     Z6, Z0, Z0
+	VPERMW.Z   (SI), Z8, K6, Z1
+	VMULPS     Z6, Z1, Z1
+	VPERMW.Z   64(SI), Z9, K6, Z2
+	VMULPS     Z6, Z2, Z2
+	VPERMW.Z   64(SI), Z8, K6, Z3
+	VMULPS     Z6, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -2450,9 +2917,9 @@ grouploop:
 	VPMINUD    Z15, Z4, Z4
 	VPANDD     Z13, Z4, Z5
 	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
@@ -2461,9 +2928,9 @@ grouploop:
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z13, Z0, Z5
 	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
@@ -2493,7 +2960,7 @@ grouploop:
 	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
+	VPERMD     Z4, Z7, Z4
 	VMOVUPS    Z4, (DI)
 
 groupback:
@@ -2511,7 +2978,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 
 groupmeet:
 	MOVQ R8, R10
@@ -2520,30 +2987,26 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD (SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet1cross
+	VPERMW.Z (SI), Z9, K6, Z0
+	VMULPS   Z6, Z0, Z0
+	SUBQ     $+16, R8
+	JLT      groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD 32(SI), Z1
-	VPSLLD    $0x10, Z1, Z1
-	VMULPS    Z8, Z1, Z1
-	SUBQ      $+16, R8
-	JLT       groupmeet2cross
+	VPERMW.Z (SI), Z8, K6, Z1
+	VMULPS   Z6, Z1, Z1
+	SUBQ     $+16, R8
+	JLT      groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD 64(SI), Z2
-	VPSLLD    $0x10, Z2, Z2
-	VMULPS    Z8, Z2, Z2
-	SUBQ      $+16, R8
-	JLT       groupmeet3cross
+	VPERMW.Z 64(SI), Z9, K6, Z2
+	VMULPS   Z6, Z2, Z2
+	SUBQ     $+16, R8
+	JLT      groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z8, Z3, Z3
+	VPERMW.Z   64(SI), Z8, K6, Z3
+	VMULPS     Z6, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -2554,9 +3017,9 @@ groupmeet3:
 	VPMINUD    Z15, Z4, Z4
 	VPANDD     Z13, Z4, Z5
 	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
@@ -2565,9 +3028,9 @@ groupmeet3:
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z13, Z0, Z5
 	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
@@ -2597,7 +3060,7 @@ groupmeet3:
 	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
+	VPERMD     Z4, Z7, Z4
 	VMOVUPS    Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
@@ -2632,29 +3095,30 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
+	VMULPS       Z6, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	VMULPS       Z6, Z1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y3
+	VMULPS       Z6, Z2, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
 	VPMOVZXWD    Y3, Z3
 	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z8, Z3, Z3
+	VMULPS       Z6, Z3, Z3
 	VADDPS       Z1, Z0, Z4
 	VADDPS       Z3, Z2, Z5
 	VADDPS       Z5, Z4, Z4
@@ -2665,9 +3129,9 @@ grouppiece:
 	VPMINUD      Z15, Z4, Z4
 	VPANDD       Z13, Z4, Z5
 	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
 	VPSRLD       $0x18, Z0, Z0
@@ -2678,9 +3142,9 @@ grouppiece:
 	VPMINUD      Z15, Z0, Z0
 	VPANDD       Z13, Z0, Z5
 	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z0, Z0
+	VPSUBD       Z16, Z0, Z0
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
@@ -2691,9 +3155,9 @@ grouppiece:
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z13, Z1, Z5
 	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
@@ -2704,9 +3168,9 @@ grouppiece:
 	VPMINUD      Z15, Z2, Z2
 	VPANDD       Z13, Z2, Z5
 	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z2, Z2
 	VPSRLD       $0x18, Z3, Z3
@@ -2716,7 +3180,8 @@ grouptailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z9, Z4
+	VPERMD    Z4, Z7, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
@@ -2753,73 +3218,31 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z8
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z6
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z5
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS.BCST (DX), Z0, Z6
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST (DX), Z0, Z5
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z4
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z3
 
 short2ahead:
-	VPMOVZXWD   128(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z0
 	VMULPS.BCST 8(DX), Z0, Z0
-	VPMOVZXWD   160(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    128(SI), Z8, K6, Z1
 	VMULPS.BCST 8(DX), Z1, Z1
-	VPMOVZXWD   192(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    192(SI), Z9, K6, Z2
 	VMULPS.BCST 12(DX), Z2, Z2
-	VPMOVZXWD   224(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z7, Z8, Z4
-	VADDPS      Z5, Z6, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
+	VPERMW.Z    192(SI), Z8, K6, Z16
+	VMULPS.BCST 12(DX), Z16, Z16
+	VADDPS      Z5, Z6, Z17
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x03, Z17, Z17, K1
 	KORTESTQ    K1, K1
 	JNE         short2loop
-	VPANDD      Z14, Z8, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x14, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x18, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z4
-	VPANDD      Z14, Z7, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPANDD      Z14, Z6, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z6, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPANDD      Z14, Z5, Z17
+	VPANDD      Z14, Z6, Z17
 	VPMINUD     Z15, Z17, Z17
 	VPANDD      Z13, Z17, Z18
 	VPSUBUSW    Z12, Z18, Z18
@@ -2828,16 +3251,50 @@ short2ahead:
 	VPSUBD      Z19, Z17, Z17
 	VPSRLD      $0x14, Z18, Z18
 	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z5, Z18
+	VPSRLD      $0x18, Z6, Z18
 	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVUPS     Z4, (DI)
-	VMOVAPS     Z0, Z8
-	VMOVAPS     Z1, Z7
-	VMOVAPS     Z2, Z6
-	VMOVAPS     Z3, Z5
+	VPANDD      Z14, Z5, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x14, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x18, Z5, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x14, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x18, Z4, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x14, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x18, Z3, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z17, Z17
+	VPERMD      Z17, Z7, Z17
+	VMOVUPS     Z17, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -2846,17 +3303,13 @@ short2ahead:
 	JGE         short2ahead
 
 short2loop:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z2
 	VMULPS.BCST 4(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z3
 	VMULPS.BCST 4(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -2911,7 +3364,7 @@ short2loop:
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
+	VPERMD      Z4, Z7, Z4
 	VMOVUPS     Z4, (DI)
 
 short2back:
@@ -2939,73 +3392,31 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z8
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z7
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z6
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z5
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS.BCST (DX), Z0, Z6
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z5
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS.BCST 8(DX), Z0, Z4
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS.BCST 12(DX), Z0, Z3
 
 short4ahead:
-	VPMOVZXWD   128(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z0
 	VMULPS.BCST 16(DX), Z0, Z0
-	VPMOVZXWD   160(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    128(SI), Z8, K6, Z1
 	VMULPS.BCST 20(DX), Z1, Z1
-	VPMOVZXWD   192(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    192(SI), Z9, K6, Z2
 	VMULPS.BCST 24(DX), Z2, Z2
-	VPMOVZXWD   224(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS.BCST 28(DX), Z3, Z3
-	VADDPS      Z7, Z8, Z4
-	VADDPS      Z5, Z6, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
+	VPERMW.Z    192(SI), Z8, K6, Z16
+	VMULPS.BCST 28(DX), Z16, Z16
+	VADDPS      Z5, Z6, Z17
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x03, Z17, Z17, K1
 	KORTESTQ    K1, K1
 	JNE         short4loop
-	VPANDD      Z14, Z8, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x14, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x18, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z4
-	VPANDD      Z14, Z7, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPANDD      Z14, Z6, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x14, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z6, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPANDD      Z14, Z5, Z17
+	VPANDD      Z14, Z6, Z17
 	VPMINUD     Z15, Z17, Z17
 	VPANDD      Z13, Z17, Z18
 	VPSUBUSW    Z12, Z18, Z18
@@ -3014,16 +3425,50 @@ short4ahead:
 	VPSUBD      Z19, Z17, Z17
 	VPSRLD      $0x14, Z18, Z18
 	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z5, Z18
+	VPSRLD      $0x18, Z6, Z18
 	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVUPS     Z4, (DI)
-	VMOVAPS     Z0, Z8
-	VMOVAPS     Z1, Z7
-	VMOVAPS     Z2, Z6
-	VMOVAPS     Z3, Z5
+	VPANDD      Z14, Z5, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x14, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x18, Z5, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x14, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x18, Z4, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x14, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x18, Z3, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z17, Z17
+	VPERMD      Z17, Z7, Z17
+	VMOVUPS     Z17, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -3032,17 +3477,13 @@ short4ahead:
 	JGE         short4ahead
 
 short4loop:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z2
 	VMULPS.BCST 8(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z3
 	VMULPS.BCST 12(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -3097,7 +3538,7 @@ short4loop:
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
+	VPERMD      Z4, Z7, Z4
 	VMOVUPS     Z4, (DI)
 
 short4back:
@@ -3123,20 +3564,16 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   (SI), Z9, K6, Z0
 	VMOVUPS    (DX), Z1
 	VMULPS     Z1, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
+	VPERMW.Z   (SI), Z8, K6, Z1
 	VMOVUPS    64(DX), Z2
 	VMULPS     Z2, Z1, Z1
-	VPMOVZXWD  64(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
+	VPERMW.Z   64(SI), Z9, K6, Z2
 	VMOVUPS    128(DX), Z3
 	VMULPS     Z3, Z2, Z2
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
+	VPERMW.Z   64(SI), Z8, K6, Z3
 	VMOVUPS    192(DX), Z4
 	VMULPS     Z4, Z3, Z3
 	VADDPS     Z1, Z0, Z4
@@ -3192,7 +3629,7 @@ laneloop:
 	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
+	VPERMD     Z4, Z7, Z4
 	VMOVUPS    Z4, (DI)
 
 laneback:
@@ -3208,29 +3645,30 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   128(DX), K6, Z3
+	VMOVUPS.Z   128(DX), K7, Z3
 	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K6, Z4
+	VMOVUPS.Z   192(DX), K7, Z4
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -3293,7 +3731,8 @@ lanetailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z9, Z4
+	VPERMD    Z4, Z7, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -3312,18 +3751,14 @@ fence:
 groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z8, Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z8, Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z8, Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z8, Z3, Z3
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z0
+	VPERMW.Z    (SI), Z8, K6, Z1
+	VMULPS      Z6, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z2
+	VMULPS      Z6, Z2, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z3
+	VMULPS      Z6, Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
 	VADDPS      Z5, Z4, Z4
@@ -3334,9 +3769,9 @@ groupstream:
 	VPMINUD     Z15, Z4, Z4
 	VPANDD      Z13, Z4, Z5
 	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z4, Z4
+	VPSUBD      Z16, Z4, Z4
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
@@ -3345,9 +3780,9 @@ groupstream:
 	VPMINUD     Z15, Z0, Z0
 	VPANDD      Z13, Z0, Z5
 	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
 	VPSRLD      $0x14, Z5, Z5
 	VPADDD      Z5, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
@@ -3377,7 +3812,7 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
+	VPERMD      Z4, Z7, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -3387,60 +3822,60 @@ groupstream:
 	JMP         groupwhole
 
 grouplast:
-	VADDPS     Z6, Z7, Z0
-	VADDPS     Z4, Z5, Z1
+	VADDPS     Z4, Z5, Z0
+	VADDPS     Z2, Z3, Z1
 	VADDPS     Z1, Z0, Z0
 	VCMPPS     $0x03, Z0, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPANDD     Z14, Z7, Z0
+	VPANDD     Z14, Z5, Z0
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z13, Z0, Z1
 	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z2
-	VADDPS     Z2, Z0, Z0
-	VPSUBD     Z2, Z0, Z0
+	VPADDD     Z11, Z1, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
 	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z7, Z1
+	VPSRLD     $0x18, Z5, Z1
 	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPANDD     Z14, Z6, Z1
+	VPANDD     Z14, Z4, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z6, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
+	VPANDD     Z13, Z1, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z1, Z1
+	VPSUBD     Z17, Z1, Z1
+	VPSRLD     $0x14, Z16, Z16
+	VPADDD     Z16, Z1, Z1
+	VPSRLD     $0x18, Z4, Z16
+	VPTERNLOGD $0xf8, Z10, Z16, Z1
 	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z5, Z1
+	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x14, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z5, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPANDD     Z14, Z4, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
-	VPSRLD     $0x14, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSRLD     $0x18, Z4, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z2
-	VPACKSSDW  Z2, Z1, Z1
+	VPANDD     Z13, Z1, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z1, Z1
+	VPSUBD     Z17, Z1, Z1
+	VPSRLD     $0x14, Z16, Z16
+	VPADDD     Z16, Z1, Z1
+	VPSRLD     $0x18, Z3, Z16
+	VPTERNLOGD $0xf8, Z10, Z16, Z1
+	VPANDD     Z14, Z2, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x14, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x18, Z2, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
+	VPACKSSDW  Z16, Z1, Z1
 	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z9, Z0
+	VPERMD     Z0, Z7, Z0
 	VMOVUPS    Z0, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
@@ -3448,9 +3883,8 @@ grouplast:
 	JMP        groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z13, Z1, Z2
@@ -3462,12 +3896,11 @@ grouprare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VPERMW.Z     (SI), Z8, K6, Z2
+	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
@@ -3482,9 +3915,8 @@ grouprare:
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z2
+	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
@@ -3498,16 +3930,15 @@ grouprare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z2
+	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
 	VPANDD       Z13, Z4, Z5
 	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
@@ -3516,7 +3947,7 @@ grouprare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
@@ -3525,8 +3956,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -3543,7 +3974,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -3551,8 +3982,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -3569,7 +4000,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -3577,8 +4008,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -3595,7 +4026,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -3603,8 +4034,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -3613,10 +4044,11 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z0
+	VMULPS       Z6, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z13, Z1, Z2
@@ -3628,16 +4060,16 @@ grouptailrare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
@@ -3653,18 +4085,18 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
 	VPANDD       Z13, Z4, Z5
 	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
@@ -3673,30 +4105,31 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSRLD       $0x18, Z2, Z6
+	VPANDD       Z13, Z5, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z5, Z5
+	VPSUBD       Z17, Z5, Z5
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z5, Z5
+	VPSRLD       $0x18, Z2, Z16
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z10, Z6, Z5
+	VPTERNLOGD   $0xf8, Z10, Z16, Z5
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
+	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -3712,17 +4145,13 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z2
 	VMULPS.BCST 4(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z3
 	VMULPS.BCST 4(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -3777,7 +4206,7 @@ short2stream:
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
+	VPERMD      Z4, Z7, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
@@ -3788,8 +4217,7 @@ short2stream:
 	JMP         short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -3802,11 +4230,10 @@ short2rare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     (SI), Z8, K6, Z2
 	VMULPS.BCST  (DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -3822,8 +4249,7 @@ short2rare:
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -3838,8 +4264,7 @@ short2rare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -3856,24 +4281,20 @@ short2rare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
 
 short4stream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z2
 	VMULPS.BCST 8(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z3
 	VMULPS.BCST 12(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -3928,7 +4349,7 @@ short4stream:
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
+	VPERMD      Z4, Z7, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
@@ -3939,8 +4360,7 @@ short4stream:
 	JMP         short4end
 
 short4rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -3953,11 +4373,10 @@ short4rare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     (SI), Z8, K6, Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -3973,8 +4392,7 @@ short4rare:
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z2
 	VMULPS.BCST  8(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -3989,8 +4407,7 @@ short4rare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z2
 	VMULPS.BCST  12(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -4007,13 +4424,12 @@ short4rare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
 lanerare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      (DX), Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
@@ -4027,11 +4443,10 @@ lanerare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     (SI), Z8, K6, Z2
 	VMOVUPS      64(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
@@ -4048,8 +4463,7 @@ lanerare:
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z2
 	VMOVUPS      128(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
@@ -4065,8 +4479,7 @@ lanerare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z2
 	VMOVUPS      192(DX), Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
@@ -4084,11 +4497,12 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -4105,16 +4519,16 @@ lanetailrare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    64(DX), K6, Z3
+	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -4131,11 +4545,11 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(DX), K7, Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -4152,19 +4566,19 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    192(DX), K6, Z5
+	VMOVUPS.Z    192(DX), K7, Z5
 	VMULPS       Z5, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
 	VPANDD       Z13, Z5, Z6
 	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
+	VPADDD       Z11, Z6, Z16
+	VADDPS       Z16, Z5, Z5
+	VPSUBD       Z16, Z5, Z5
 	VPSRLD       $0x14, Z6, Z6
 	VPADDD       Z6, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
@@ -4176,7 +4590,8 @@ lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
+	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -4184,9 +4599,10 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table
-	// per group: Z8 scale, Z7 recip
-	// vector registers in use at once: 24
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table, Z8 table, K6 Uppers, Z7 table
+	// per group: Z6 scale, Z5 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 26
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4194,10 +4610,14 @@ TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS most+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+88(SB), Z12
-	VBROADCASTSS constantsAVX512<>+92(SB), Z11
+	VBROADCASTSS constantsAVX512<>+228(SB), Z12
+	VBROADCASTSS constantsAVX512<>+232(SB), Z11
 	VBROADCASTSS constantsAVX512<>+16(SB), Z10
 	VMOVUPS      constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+84(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VMOVUPS      constantsAVX512<>+148(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -4206,6 +4626,12 @@ TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -4217,8 +4643,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -4232,113 +4658,105 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS Z7, Z0, Z6
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z7, Z0, Z5
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z7, Z0, Z4
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z7, Z0, Z3
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z4
+	VFNMADD231PS Z5, Z0, Z4
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z3
+	VFNMADD231PS Z5, Z0, Z3
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z2
+	VFNMADD231PS Z5, Z0, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VMOVAPS      Z16, Z1
+	VFNMADD231PS Z5, Z0, Z1
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z16
-	VFMSUB231PS  Z8, Z16, Z0
-	VFNMADD231PS Z7, Z0, Z16
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z17
-	VFMSUB231PS  Z8, Z17, Z0
-	VFNMADD231PS Z7, Z0, Z17
-	VADDPS       Z5, Z6, Z0
-	VADDPS       Z3, Z4, Z18
-	VADDPS       Z18, Z0, Z0
+	VPERMW.Z     128(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z16
+	VFMSUB231PS  Z6, Z16, Z0
+	VFNMADD231PS Z5, Z0, Z16
+	VPERMW.Z     128(SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z17
+	VFMSUB231PS  Z6, Z17, Z0
+	VFNMADD231PS Z5, Z0, Z17
+	VPERMW.Z     192(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z18
+	VFMSUB231PS  Z6, Z18, Z0
+	VFNMADD231PS Z5, Z0, Z18
+	VPERMW.Z     192(SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z19
+	VFMSUB231PS  Z6, Z19, Z0
+	VFNMADD231PS Z5, Z0, Z19
+	VADDPS       Z3, Z4, Z0
+	VADDPS       Z1, Z2, Z20
+	VADDPS       Z20, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPANDD       Z14, Z6, Z0
+	VPANDD       Z14, Z4, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z18
-	VPSUBUSW     Z12, Z18, Z18
-	VPADDD       Z11, Z18, Z19
-	VADDPS       Z19, Z0, Z0
-	VPSUBD       Z19, Z0, Z0
-	VPSRLD       $0x15, Z18, Z18
-	VPADDD       Z18, Z0, Z0
-	VPSRLD       $0x18, Z6, Z18
-	VPTERNLOGD   $0xf8, Z10, Z18, Z0
-	VPANDD       Z14, Z5, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z13, Z18, Z19
-	VPSUBUSW     Z12, Z19, Z19
-	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z18, Z18
-	VPSUBD       Z20, Z18, Z18
-	VPSRLD       $0x15, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSRLD       $0x18, Z5, Z19
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VPACKSSDW    Z18, Z0, Z0
-	VPANDD       Z14, Z4, Z18
-	VPMINUD      Z15, Z18, Z18
-	VPANDD       Z13, Z18, Z19
-	VPSUBUSW     Z12, Z19, Z19
-	VPADDD       Z11, Z19, Z20
-	VADDPS       Z20, Z18, Z18
-	VPSUBD       Z20, Z18, Z18
-	VPSRLD       $0x15, Z19, Z19
-	VPADDD       Z19, Z18, Z18
-	VPSRLD       $0x18, Z4, Z19
-	VPTERNLOGD   $0xf8, Z10, Z19, Z18
-	VPANDD       Z14, Z3, Z19
-	VPMINUD      Z15, Z19, Z19
-	VPANDD       Z13, Z19, Z20
+	VPANDD       Z13, Z0, Z20
 	VPSUBUSW     Z12, Z20, Z20
 	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z19, Z19
-	VPSUBD       Z21, Z19, Z19
+	VADDPS       Z21, Z0, Z0
+	VPSUBD       Z21, Z0, Z0
 	VPSRLD       $0x15, Z20, Z20
-	VPADDD       Z20, Z19, Z19
-	VPSRLD       $0x18, Z3, Z20
-	VPTERNLOGD   $0xf8, Z10, Z20, Z19
-	VPACKSSDW    Z19, Z18, Z18
-	VPACKUSWB    Z18, Z0, Z0
-	VPERMD       Z0, Z9, Z0
+	VPADDD       Z20, Z0, Z0
+	VPSRLD       $0x18, Z4, Z20
+	VPTERNLOGD   $0xf8, Z10, Z20, Z0
+	VPANDD       Z14, Z3, Z20
+	VPMINUD      Z15, Z20, Z20
+	VPANDD       Z13, Z20, Z21
+	VPSUBUSW     Z12, Z21, Z21
+	VPADDD       Z11, Z21, Z22
+	VADDPS       Z22, Z20, Z20
+	VPSUBD       Z22, Z20, Z20
+	VPSRLD       $0x15, Z21, Z21
+	VPADDD       Z21, Z20, Z20
+	VPSRLD       $0x18, Z3, Z21
+	VPTERNLOGD   $0xf8, Z10, Z21, Z20
+	VPACKSSDW    Z20, Z0, Z0
+	VPANDD       Z14, Z2, Z20
+	VPMINUD      Z15, Z20, Z20
+	VPANDD       Z13, Z20, Z21
+	VPSUBUSW     Z12, Z21, Z21
+	VPADDD       Z11, Z21, Z22
+	VADDPS       Z22, Z20, Z20
+	VPSUBD       Z22, Z20, Z20
+	VPSRLD       $0x15, Z21, Z21
+	VPADDD       Z21, Z20, Z20
+	VPSRLD       $0x18, Z2, Z21
+	VPTERNLOGD   $0xf8, Z10, Z21, Z20
+	VPANDD       Z14, Z1, Z21
+	VPMINUD      Z15, Z21, Z21
+	VPANDD       Z13, Z21, Z22
+	VPSUBUSW     Z12, Z22, Z22
+	VPADDD       Z11, Z22, Z23
+	VADDPS       Z23, Z21, Z21
+	VPSUBD       Z23, Z21, Z21
+	VPSRLD       $0x15, Z22, Z22
+	VPADDD       Z22, Z21, Z21
+	VPSRLD       $0x18, Z1, Z22
+	VPTERNLOGD   $0xf8, Z10, Z22, Z21
+	VPACKSSDW    Z21, Z20, Z20
+	VPACKUSWB    Z20, Z0, Z0
+	VPERMD       Z0, Z7, Z0
 	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
 	VMOVAPS      Z16, Z4
 	VMOVAPS      Z17, Z3
+	VMOVAPS      Z18, Z2
+	VMOVAPS      Z19, Z1
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -4352,726 +4770,28 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z9, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z16
 	VFMSUB231PS.BCST  4(DX), Z16, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VPERMW.Z          128(SI), Z8, K6, Z0
 	VMULPS.BCST       4(BX), Z0, Z17
 	VFMSUB231PS.BCST  4(DX), Z17, Z0
 	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPANDD            Z14, Z6, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x15, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x18, Z6, Z18
-	VPTERNLOGD        $0xf8, Z10, Z18, Z0
-	VPANDD            Z14, Z5, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x15, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z5, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPACKSSDW         Z18, Z0, Z0
-	VPANDD            Z14, Z4, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x15, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z4, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPANDD            Z14, Z3, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z13, Z19, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z19, Z19
-	VPSUBD            Z21, Z19, Z19
-	VPSRLD            $0x15, Z20, Z20
-	VPADDD            Z20, Z19, Z19
-	VPSRLD            $0x18, Z3, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPACKUSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	MOVQ              R10, R9
-	SUBQ              R9, R8
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             R8, R8
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVUPS      Z0, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z8, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z8, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z8, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z8, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Z8
-	VBROADCASTSS (BX), Z7
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         R8, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
-	CMPQ         R8, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z3, Z3
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-
-grouptailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z9, Z0
-	VMOVDQU8  Z0, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST (BX), Z0, Z6
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-
-short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z2
-	VFMSUB231PS.BCST  8(DX), Z2, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z2
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VADDPS            Z5, Z6, Z0
-	VADDPS            Z3, Z4, Z18
-	VADDPS            Z18, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPANDD            Z14, Z6, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z18
-	VPSUBUSW          Z12, Z18, Z18
-	VPADDD            Z11, Z18, Z19
-	VADDPS            Z19, Z0, Z0
-	VPSUBD            Z19, Z0, Z0
-	VPSRLD            $0x15, Z18, Z18
-	VPADDD            Z18, Z0, Z0
-	VPSRLD            $0x18, Z6, Z18
-	VPTERNLOGD        $0xf8, Z10, Z18, Z0
-	VPANDD            Z14, Z5, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x15, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z5, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPACKSSDW         Z18, Z0, Z0
-	VPANDD            Z14, Z4, Z18
-	VPMINUD           Z15, Z18, Z18
-	VPANDD            Z13, Z18, Z19
-	VPSUBUSW          Z12, Z19, Z19
-	VPADDD            Z11, Z19, Z20
-	VADDPS            Z20, Z18, Z18
-	VPSUBD            Z20, Z18, Z18
-	VPSRLD            $0x15, Z19, Z19
-	VPADDD            Z19, Z18, Z18
-	VPSRLD            $0x18, Z4, Z19
-	VPTERNLOGD        $0xf8, Z10, Z19, Z18
-	VPANDD            Z14, Z3, Z19
-	VPMINUD           Z15, Z19, Z19
-	VPANDD            Z13, Z19, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z19, Z19
-	VPSUBD            Z21, Z19, Z19
-	VPSRLD            $0x15, Z20, Z20
-	VPADDD            Z20, Z19, Z19
-	VPSRLD            $0x18, Z3, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z19
-	VPACKSSDW         Z19, Z18, Z18
-	VPACKUSWB         Z18, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z2, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z0, Z0
-	VPSUBD            Z6, Z0, Z0
-	VPSRLD            $0x15, Z5, Z5
-	VPADDD            Z5, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z1, Z1
-	VPSUBD            Z6, Z1, Z1
-	VPSRLD            $0x15, Z5, Z5
-	VPADDD            Z5, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z5
-	VADDPS            Z5, Z1, Z1
-	VPSUBD            Z5, Z1, Z1
-	VPSRLD            $0x15, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z5
-	VADDPS            Z5, Z2, Z2
-	VPSUBD            Z5, Z2, Z2
-	VPSRLD            $0x15, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVUPS           Z0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFNMADD231PS.BCST 8(BX), Z0, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFNMADD231PS.BCST 12(BX), Z0, Z1
-
-short4ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       16(BX), Z0, Z16
-	VFMSUB231PS.BCST  16(DX), Z16, Z0
-	VFNMADD231PS.BCST 16(BX), Z0, Z16
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       20(BX), Z0, Z17
-	VFMSUB231PS.BCST  20(DX), Z17, Z0
-	VFNMADD231PS.BCST 20(BX), Z0, Z17
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       24(BX), Z0, Z18
-	VFMSUB231PS.BCST  24(DX), Z18, Z0
-	VFNMADD231PS.BCST 24(BX), Z0, Z18
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       28(BX), Z0, Z19
-	VFMSUB231PS.BCST  28(DX), Z19, Z0
-	VFNMADD231PS.BCST 28(BX), Z0, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VPERMW.Z          192(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z19
 	VADDPS            Z3, Z4, Z0
 	VADDPS            Z1, Z2, Z20
 	VADDPS            Z20, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
-	JNE               short4loop
+	JNE               groupturned
 	VPANDD            Z14, Z4, Z0
 	VPMINUD           Z15, Z0, Z0
 	VPANDD            Z13, Z0, Z20
@@ -5119,51 +4839,807 @@ short4ahead:
 	VPTERNLOGD        $0xf8, Z10, Z22, Z21
 	VPACKSSDW         Z21, Z20, Z20
 	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z9, Z0
+	VPERMD            Z0, Z7, Z0
 	VMOVUPS           Z0, (DI)
 	VMOVAPS           Z16, Z4
 	VMOVAPS           Z17, Z3
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
 	ADDQ              $+64, DI
 	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
 
-short4loop:
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+groupturned:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z5, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z3, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z4, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z7, Z0
+	VMOVUPS      Z0, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z1
+	VFMSUB231PS  Z5, Z1, Z0
+	VFNMADD231PS Z6, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z6, Z0, Z2
+	VFMSUB231PS  Z5, Z2, Z0
+	VFNMADD231PS Z6, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z3
+	VFMSUB231PS  Z5, Z3, Z0
+	VFNMADD231PS Z6, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z6, Z0, Z4
+	VFMSUB231PS  Z5, Z4, Z0
+	VFNMADD231PS Z6, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z3, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z3, Z1
+	VPANDD       Z14, Z4, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z3
+	VPSUBUSW     Z12, Z3, Z3
+	VPADDD       Z11, Z3, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z7, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (BX), Z5
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z5, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z5, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z3, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z2, Z2
+	VPSUBD       Z17, Z2, Z2
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z2, Z2
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z3, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z4, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z3, Z3
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z10, Z4, Z3
+
+grouptailnarrow:
+	VPACKSSDW Z1, Z0, Z0
+	VPACKSSDW Z3, Z2, Z2
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z7, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS constantsAVX512<>+212(SB), Z17
+	VPSUBD       Z17, Z16, Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS constantsAVX512<>+216(SB), Z16
+	VFNMADD231PS Z5, Z6, Z16
+	VBROADCASTSS constantsAVX512<>+220(SB), Z17
+	VFMADD231PS  Z17, Z16, Z16
+	VMULPS       Z6, Z16, Z4
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z3
+	VFMADD231PS  Z6, Z16, Z3
+	VPERMW.Z     (SI), Z8, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z2
+	VFMADD231PS  Z6, Z16, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z1
+	VFMADD231PS  Z6, Z16, Z1
+	VPERMW.Z     64(SI), Z8, K6, Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z0
+	VFMADD231PS  Z6, Z16, Z0
+
+longahead:
+	VPERMW.Z    128(SI), Z9, K6, Z16
+	VMULPS      Z4, Z16, Z17
+	VFMADD231PS Z6, Z16, Z17
+	VPERMW.Z    128(SI), Z8, K6, Z16
+	VMULPS      Z4, Z16, Z18
+	VFMADD231PS Z6, Z16, Z18
+	VPERMW.Z    192(SI), Z9, K6, Z16
+	VMULPS      Z4, Z16, Z19
+	VFMADD231PS Z6, Z16, Z19
+	VPERMW.Z    192(SI), Z8, K6, Z16
+	VMULPS      Z4, Z16, Z20
+	VFMADD231PS Z6, Z16, Z20
+	VADDPS      Z2, Z3, Z16
+	VADDPS      Z0, Z1, Z21
+	VADDPS      Z21, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPANDD      Z14, Z3, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z21
+	VPSUBUSW    Z12, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z16, Z16
+	VPSUBD      Z22, Z16, Z16
+	VPSRLD      $0x15, Z21, Z21
+	VPADDD      Z21, Z16, Z16
+	VPSRLD      $0x18, Z3, Z21
+	VPTERNLOGD  $0xf8, Z10, Z21, Z16
+	VPANDD      Z14, Z2, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z13, Z21, Z22
+	VPSUBUSW    Z12, Z22, Z22
+	VPADDD      Z11, Z22, Z23
+	VADDPS      Z23, Z21, Z21
+	VPSUBD      Z23, Z21, Z21
+	VPSRLD      $0x15, Z22, Z22
+	VPADDD      Z22, Z21, Z21
+	VPSRLD      $0x18, Z2, Z22
+	VPTERNLOGD  $0xf8, Z10, Z22, Z21
+	VPACKSSDW   Z21, Z16, Z16
+	VPANDD      Z14, Z1, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z13, Z21, Z22
+	VPSUBUSW    Z12, Z22, Z22
+	VPADDD      Z11, Z22, Z23
+	VADDPS      Z23, Z21, Z21
+	VPSUBD      Z23, Z21, Z21
+	VPSRLD      $0x15, Z22, Z22
+	VPADDD      Z22, Z21, Z21
+	VPSRLD      $0x18, Z1, Z22
+	VPTERNLOGD  $0xf8, Z10, Z22, Z21
+	VPANDD      Z14, Z0, Z22
+	VPMINUD     Z15, Z22, Z22
+	VPANDD      Z13, Z22, Z23
+	VPSUBUSW    Z12, Z23, Z23
+	VPADDD      Z11, Z23, Z24
+	VADDPS      Z24, Z22, Z22
+	VPSUBD      Z24, Z22, Z22
+	VPSRLD      $0x15, Z23, Z23
+	VPADDD      Z23, Z22, Z22
+	VPSRLD      $0x18, Z0, Z23
+	VPTERNLOGD  $0xf8, Z10, Z23, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPACKUSWB   Z21, Z16, Z16
+	VPERMD      Z16, Z7, Z16
+	VMOVUPS     Z16, (DI)
+	VMOVAPS     Z17, Z3
+	VMOVAPS     Z18, Z2
+	VMOVAPS     Z19, Z1
+	VMOVAPS     Z20, Z0
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z16, Z3, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z0, Z0
+	VPSUBD      Z18, Z0, Z0
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z1, Z1
+	VPSUBD      Z18, Z1, Z1
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z17
+	VADDPS      Z17, Z1, Z1
+	VPSUBD      Z17, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPANDD      Z14, Z16, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
+	VPADDD      Z11, Z3, Z17
+	VADDPS      Z17, Z2, Z2
+	VPSUBD      Z17, Z2, Z2
+	VPSRLD      $0x15, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z7, Z0
+	VMOVUPS     Z0, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z16, Z3, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z0, Z0
+	VPSUBD      Z18, Z0, Z0
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z1, Z1
+	VPSUBD      Z18, Z1, Z1
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z2, Z2
+	VPSUBD      Z18, Z2, Z2
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z2
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	VPANDD      Z14, Z16, Z3
+	VPMINUD     Z15, Z3, Z3
+	VPANDD      Z13, Z3, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z3, Z3
+	VPSUBD      Z18, Z3, Z3
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z3, Z3
+	VPSRLD      $0x18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z3
+
+longtailnarrow:
+	VPACKSSDW Z1, Z0, Z0
+	VPACKSSDW Z3, Z2, Z2
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z7, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z4
+	VFNMADD231PS.BCST (BX), Z0, Z4
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VMOVAPS           Z16, Z3
+	VFNMADD231PS.BCST (BX), Z0, Z3
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z2
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VMOVAPS           Z16, Z1
+	VFNMADD231PS.BCST 4(BX), Z0, Z1
+
+short2ahead:
+	VPERMW.Z          128(SI), Z9, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VPERMW.Z          128(SI), Z8, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z17
+	VFMSUB231PS.BCST  8(DX), Z17, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VPERMW.Z          192(SI), Z9, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z18
+	VPERMW.Z          192(SI), Z8, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z19
+	VADDPS            Z3, Z4, Z0
+	VADDPS            Z1, Z2, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z14, Z4, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z0, Z0
+	VPSUBD            Z21, Z0, Z0
+	VPSRLD            $0x15, Z20, Z20
+	VPADDD            Z20, Z0, Z0
+	VPSRLD            $0x18, Z4, Z20
+	VPTERNLOGD        $0xf8, Z10, Z20, Z0
+	VPANDD            Z14, Z3, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x15, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSRLD            $0x18, Z3, Z21
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
+	VPACKSSDW         Z20, Z0, Z0
+	VPANDD            Z14, Z2, Z20
+	VPMINUD           Z15, Z20, Z20
+	VPANDD            Z13, Z20, Z21
+	VPSUBUSW          Z12, Z21, Z21
+	VPADDD            Z11, Z21, Z22
+	VADDPS            Z22, Z20, Z20
+	VPSUBD            Z22, Z20, Z20
+	VPSRLD            $0x15, Z21, Z21
+	VPADDD            Z21, Z20, Z20
+	VPSRLD            $0x18, Z2, Z21
+	VPTERNLOGD        $0xf8, Z10, Z21, Z20
+	VPANDD            Z14, Z1, Z21
+	VPMINUD           Z15, Z21, Z21
+	VPANDD            Z13, Z21, Z22
+	VPSUBUSW          Z12, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z21, Z21
+	VPSUBD            Z23, Z21, Z21
+	VPSRLD            $0x15, Z22, Z22
+	VPADDD            Z22, Z21, Z21
+	VPSRLD            $0x18, Z1, Z22
+	VPTERNLOGD        $0xf8, Z10, Z22, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPACKUSWB         Z20, Z0, Z0
+	VPERMD            Z0, Z7, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFMSUB231PS.BCST  12(DX), Z4, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
 	VADDPS            Z4, Z3, Z16
 	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
-	JNE               short4rare
+	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
 	VPANDD            Z13, Z0, Z16
@@ -5211,7 +5687,215 @@ short4loop:
 	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
+	VPERMD            Z0, Z7, Z0
+	VMOVUPS           Z0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPERMW.Z          (SI), Z9, K6, Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFMSUB231PS.BCST  (DX), Z18, Z17
+	VMOVAPS           Z18, Z2
+	VFNMADD231PS.BCST (BX), Z17, Z2
+	VPERMW.Z          (SI), Z8, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFNMADD231PS.BCST 4(BX), Z17, Z1
+	VPERMW.Z          64(SI), Z9, K6, Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z17
+	VMOVAPS           Z18, Z0
+	VFNMADD231PS.BCST 8(BX), Z17, Z0
+	VPERMW.Z          64(SI), Z8, K6, Z17
+	VMULPS.BCST       12(BX), Z17, Z18
+	VFMSUB231PS.BCST  12(DX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFNMADD231PS.BCST 12(BX), Z17, Z16
+
+short4ahead:
+	VPERMW.Z          128(SI), Z9, K6, Z17
+	VMULPS.BCST       16(BX), Z17, Z18
+	VFMSUB231PS.BCST  16(DX), Z18, Z17
+	VFNMADD231PS.BCST 16(BX), Z17, Z18
+	VPERMW.Z          128(SI), Z8, K6, Z17
+	VMULPS.BCST       20(BX), Z17, Z19
+	VFMSUB231PS.BCST  20(DX), Z19, Z17
+	VFNMADD231PS.BCST 20(BX), Z17, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z17
+	VMULPS.BCST       24(BX), Z17, Z20
+	VFMSUB231PS.BCST  24(DX), Z20, Z17
+	VFNMADD231PS.BCST 24(BX), Z17, Z20
+	VPERMW.Z          192(SI), Z8, K6, Z17
+	VMULPS.BCST       28(BX), Z17, Z21
+	VFMSUB231PS.BCST  28(DX), Z21, Z17
+	VFNMADD231PS.BCST 28(BX), Z17, Z21
+	VADDPS            Z1, Z2, Z17
+	VADDPS            Z16, Z0, Z22
+	VADDPS            Z22, Z17, Z17
+	VCMPPS            $0x03, Z17, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z14, Z2, Z17
+	VPMINUD           Z15, Z17, Z17
+	VPANDD            Z13, Z17, Z22
+	VPSUBUSW          Z12, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z17, Z17
+	VPSUBD            Z23, Z17, Z17
+	VPSRLD            $0x15, Z22, Z22
+	VPADDD            Z22, Z17, Z17
+	VPSRLD            $0x18, Z2, Z22
+	VPTERNLOGD        $0xf8, Z10, Z22, Z17
+	VPANDD            Z14, Z1, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z13, Z22, Z23
+	VPSUBUSW          Z12, Z23, Z23
+	VPADDD            Z11, Z23, Z24
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
+	VPSRLD            $0x15, Z23, Z23
+	VPADDD            Z23, Z22, Z22
+	VPSRLD            $0x18, Z1, Z23
+	VPTERNLOGD        $0xf8, Z10, Z23, Z22
+	VPACKSSDW         Z22, Z17, Z17
+	VPANDD            Z14, Z0, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z13, Z22, Z23
+	VPSUBUSW          Z12, Z23, Z23
+	VPADDD            Z11, Z23, Z24
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
+	VPSRLD            $0x15, Z23, Z23
+	VPADDD            Z23, Z22, Z22
+	VPSRLD            $0x18, Z0, Z23
+	VPTERNLOGD        $0xf8, Z10, Z23, Z22
+	VPANDD            Z14, Z16, Z23
+	VPMINUD           Z15, Z23, Z23
+	VPANDD            Z13, Z23, Z24
+	VPSUBUSW          Z12, Z24, Z24
+	VPADDD            Z11, Z24, Z25
+	VADDPS            Z25, Z23, Z23
+	VPSUBD            Z25, Z23, Z23
+	VPSRLD            $0x15, Z24, Z24
+	VPADDD            Z24, Z23, Z23
+	VPSRLD            $0x18, Z16, Z24
+	VPTERNLOGD        $0xf8, Z10, Z24, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPACKUSWB         Z22, Z17, Z17
+	VPERMD            Z17, Z7, Z17
+	VMOVUPS           Z17, (DI)
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x15, Z18, Z18
+	VPADDD            Z18, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z13, Z1, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z1, Z1
+	VPSUBD            Z19, Z1, Z1
+	VPSRLD            $0x15, Z18, Z18
+	VPADDD            Z18, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z16, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x15, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSRLD            $0x18, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z16, Z1
+	VPANDD            Z14, Z17, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z13, Z2, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z18
+	VADDPS            Z18, Z2, Z2
+	VPSUBD            Z18, Z2, Z2
+	VPSRLD            $0x15, Z16, Z16
+	VPADDD            Z16, Z2, Z2
+	VPSRLD            $0x18, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z17, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z7, Z0
 	VMOVUPS           Z0, (DI)
 
 short4back:
@@ -5238,29 +5922,25 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      (BX), Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS      (DX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VMOVUPS      64(BX), Z1
 	VMULPS       Z1, Z0, Z3
 	VMOVUPS      64(DX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMOVUPS      128(BX), Z1
 	VMULPS       Z1, Z0, Z4
 	VMOVUPS      128(DX), Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z0
 	VMOVUPS      192(BX), Z1
 	VMULPS       Z1, Z0, Z5
 	VMOVUPS      192(DX), Z6
@@ -5319,7 +5999,7 @@ laneloop:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
+	VPERMD       Z0, Z7, Z0
 	VMOVUPS      Z0, (DI)
 
 laneback:
@@ -5336,7 +6016,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -5345,31 +6026,31 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
@@ -5433,7 +6114,8 @@ lanetailnarrow:
 	VPACKSSDW Z1, Z0, Z0
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z9, Z0
+	VPERMD    Z0, Z7, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -5452,52 +6134,48 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z8, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z8, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z8, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z8, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z1
+	VFMSUB231PS  Z6, Z1, Z0
+	VFNMADD231PS Z5, Z0, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z2
+	VFMSUB231PS  Z6, Z2, Z0
+	VFNMADD231PS Z5, Z0, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z5, Z0, Z3
+	VFMSUB231PS  Z6, Z3, Z0
+	VFNMADD231PS Z5, Z0, Z3
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z5, Z0, Z4
+	VFMSUB231PS  Z6, Z4, Z0
+	VFNMADD231PS Z5, Z0, Z4
 	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
+	VADDPS       Z4, Z3, Z16
+	VADDPS       Z16, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
+	VPANDD       Z13, Z0, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
+	VPANDD       Z13, Z1, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
@@ -5505,9 +6183,9 @@ groupstream:
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z13, Z1, Z2
 	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z3, Z3
@@ -5516,16 +6194,16 @@ groupstream:
 	VPMINUD      Z15, Z2, Z2
 	VPANDD       Z13, Z2, Z3
 	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
+	VPADDD       Z11, Z3, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
 	VPSRLD       $0x15, Z3, Z3
 	VPADDD       Z3, Z2, Z2
 	VPSRLD       $0x18, Z4, Z4
 	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
+	VPERMD       Z0, Z7, Z0
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
@@ -5535,60 +6213,60 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS     Z5, Z6, Z0
-	VADDPS     Z3, Z4, Z1
-	VADDPS     Z1, Z0, Z0
+	VADDPS     Z3, Z4, Z0
+	VADDPS     Z1, Z2, Z16
+	VADDPS     Z16, Z0, Z0
 	VCMPPS     $0x03, Z0, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPANDD     Z14, Z6, Z0
+	VPANDD     Z14, Z4, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z2
-	VADDPS     Z2, Z0, Z0
-	VPSUBD     Z2, Z0, Z0
-	VPSRLD     $0x15, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z6, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPANDD     Z14, Z5, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z5, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z4, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z16
-	VADDPS     Z16, Z1, Z1
-	VPSUBD     Z16, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z4, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPANDD     Z14, Z3, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z16
+	VPANDD     Z13, Z0, Z16
 	VPSUBUSW   Z12, Z16, Z16
 	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z2, Z2
-	VPSUBD     Z17, Z2, Z2
+	VADDPS     Z17, Z0, Z0
+	VPSUBD     Z17, Z0, Z0
 	VPSRLD     $0x15, Z16, Z16
-	VPADDD     Z16, Z2, Z2
-	VPSRLD     $0x18, Z3, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z9, Z0
+	VPADDD     Z16, Z0, Z0
+	VPSRLD     $0x18, Z4, Z16
+	VPTERNLOGD $0xf8, Z10, Z16, Z0
+	VPANDD     Z14, Z3, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x15, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x18, Z3, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
+	VPACKSSDW  Z16, Z0, Z0
+	VPANDD     Z14, Z2, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x15, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x18, Z2, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
+	VPANDD     Z14, Z1, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x15, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VPSRLD     $0x18, Z1, Z18
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKUSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z7, Z0
 	VMOVUPS    Z0, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
@@ -5596,9 +6274,8 @@ grouplast:
 	JMP        groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -5609,62 +6286,59 @@ grouprare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
 	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
 	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
+	VPANDD       Z13, Z4, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z4, Z4
+	VPSUBD       Z17, Z4, Z4
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
@@ -5673,9 +6347,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -5694,8 +6368,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -5703,9 +6377,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -5724,8 +6398,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -5733,9 +6407,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -5754,8 +6428,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (DX), Z7
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (DX), Z5
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -5763,9 +6437,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -5775,10 +6449,11 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -5789,25 +6464,25 @@ grouptailrare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
 	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
@@ -5815,50 +6490,51 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
+	VPANDD       Z13, Z4, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z4, Z4
+	VPSUBD       Z17, Z4, Z4
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z4, Z4
 	VBLENDMPS    Z4, Z2, K1, Z4
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z16
-	VADDPS       Z16, Z5, Z5
-	VPSUBD       Z16, Z5, Z5
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VBLENDMPS    Z5, Z2, K1, Z5
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z16, Z16
+	VPSUBD       Z18, Z16, Z16
+	VPSRLD       $0x15, Z17, Z17
+	VPADDD       Z17, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z5
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
+	VPACKSSDW Z16, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
+	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -5872,99 +6548,86 @@ groupmeetrare:
 	ADDQ $+64, R12
 	JMP  grouppieces
 
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z5
-	VADDPS            Z5, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z0, Z0
-	VPSUBD            Z6, Z0, Z0
-	VPSRLD            $0x15, Z5, Z5
-	VPADDD            Z5, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z5
-	VPSUBUSW          Z12, Z5, Z5
-	VPADDD            Z11, Z5, Z6
-	VADDPS            Z6, Z1, Z1
-	VPSUBD            Z6, Z1, Z1
-	VPSRLD            $0x15, Z5, Z5
-	VPADDD            Z5, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z5
-	VADDPS            Z5, Z1, Z1
-	VPSUBD            Z5, Z1, Z1
-	VPSRLD            $0x15, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z5
-	VADDPS            Z5, Z2, Z2
-	VPSUBD            Z5, Z2, Z2
-	VPSRLD            $0x15, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z16, Z3, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z0, Z0
+	VPSUBD      Z18, Z0, Z0
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z1, Z1
+	VPSUBD      Z18, Z1, Z1
+	VPSRLD      $0x15, Z17, Z17
+	VPADDD      Z17, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z17
+	VADDPS      Z17, Z1, Z1
+	VPSUBD      Z17, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPANDD      Z14, Z16, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
+	VPADDD      Z11, Z3, Z17
+	VADDPS      Z17, Z2, Z2
+	VPSUBD      Z17, Z2, Z2
+	VPSRLD      $0x15, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z7, Z0
+	VMOVNTPS    Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
 
-short2rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+longrare:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -5975,98 +6638,179 @@ short2rare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
+	VPANDD       Z13, Z3, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z7, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z5
-	VADDPS       Z5, Z3, Z3
-	VPSUBD       Z5, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
+	VPANDD       Z13, Z3, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z3, Z3
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z7, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z16, Z16
+	VPSUBD       Z18, Z16, Z16
+	VPSRLD       $0x15, Z17, Z17
+	VPADDD       Z17, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPACKSSDW    Z16, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
-	JMP          short2back
+	JMP          longback
 
-short4stream:
+longtailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	CMPQ         R8, $+33
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z16, Z16
+	VPSUBD       Z18, Z16, Z16
+	VPSRLD       $0x15, Z17, Z17
+	VPADDD       Z17, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	CMPQ         R8, $+49
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z13, Z17, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z17, Z17
+	VPSUBD       Z19, Z17, Z17
+	VPSRLD       $0x15, Z18, Z18
+	VPADDD       Z18, Z17, Z17
+	VBLENDMPS    Z17, Z2, K1, Z17
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+
+longtailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z17, Z16, Z16
+	VPACKUSWB Z16, Z1, Z1
+	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
+
+short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z8
-	VBROADCASTSS      4(DX), Z7
-	VBROADCASTSS      8(DX), Z6
-	VBROADCASTSS      12(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z4
-	VFMSUB231PS.BCST  12(DX), Z4, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
 	VADDPS            Z2, Z1, Z0
 	VADDPS            Z4, Z3, Z16
 	VADDPS            Z16, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
-	JNE               short4rare
+	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
 	VPANDD            Z13, Z0, Z16
@@ -6114,21 +6858,20 @@ short4stream:
 	VPTERNLOGD        $0xf8, Z10, Z4, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
+	VPERMD            Z0, Z7, Z0
 	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
 	ADDQ              $+64, DI
 	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
-short4rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z8, Z0, Z0
+short2rare:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -6139,29 +6882,11 @@ short4rare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z4
-	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z16
-	VADDPS       Z16, Z3, Z3
-	VPSUBD       Z16, Z3, Z3
-	VPSRLD       $0x15, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -6176,8 +6901,23 @@ short4rare:
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPACKSSDW    Z3, Z1, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z16
+	VADDPS       Z16, Z3, Z3
+	VPSUBD       Z16, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPERMW.Z     64(SI), Z8, K6, Z0
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -6194,13 +6934,168 @@ short4rare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z6
+	VBROADCASTSS      4(DX), Z5
+	VBROADCASTSS      8(DX), Z4
+	VBROADCASTSS      12(DX), Z3
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z16
+	VFMSUB231PS.BCST  8(DX), Z16, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z17
+	VFMSUB231PS.BCST  12(DX), Z17, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z17, Z16, Z18
+	VADDPS            Z18, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z1, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z0, Z0
+	VPSUBD            Z19, Z0, Z0
+	VPSRLD            $0x15, Z18, Z18
+	VPADDD            Z18, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z10, Z1, Z0
+	VPANDD            Z14, Z2, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z13, Z1, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z19
+	VADDPS            Z19, Z1, Z1
+	VPSUBD            Z19, Z1, Z1
+	VPSRLD            $0x15, Z18, Z18
+	VPADDD            Z18, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z10, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z14, Z16, Z1
+	VPMINUD           Z15, Z1, Z1
+	VPANDD            Z13, Z1, Z2
+	VPSUBUSW          Z12, Z2, Z2
+	VPADDD            Z11, Z2, Z18
+	VADDPS            Z18, Z1, Z1
+	VPSUBD            Z18, Z1, Z1
+	VPSRLD            $0x15, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSRLD            $0x18, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z16, Z1
+	VPANDD            Z14, Z17, Z2
+	VPMINUD           Z15, Z2, Z2
+	VPANDD            Z13, Z2, Z16
+	VPSUBUSW          Z12, Z16, Z16
+	VPADDD            Z11, Z16, Z18
+	VADDPS            Z18, Z2, Z2
+	VPSUBD            Z18, Z2, Z2
+	VPSRLD            $0x15, Z16, Z16
+	VPADDD            Z16, Z2, Z2
+	VPSRLD            $0x18, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z17, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z7, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VDIVPS       Z6, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z16, Z16
+	VPSUBD       Z18, Z16, Z16
+	VPSRLD       $0x15, Z17, Z17
+	VPADDD       Z17, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z16, Z16
+	VPSUBD       Z18, Z16, Z16
+	VPSRLD       $0x15, Z17, Z17
+	VPADDD       Z17, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z13, Z17, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z17, Z17
+	VPSUBD       Z19, Z17, Z17
+	VPSRLD       $0x15, Z18, Z18
+	VPADDD       Z18, Z17, Z17
+	VBLENDMPS    Z17, Z2, K1, Z17
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPACKUSWB    Z16, Z1, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
 lanerare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      (DX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -6213,12 +7108,11 @@ lanerare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VMOVUPS      64(DX), Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -6235,8 +7129,7 @@ lanerare:
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMOVUPS      128(DX), Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -6252,8 +7145,7 @@ lanerare:
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z0
 	VMOVUPS      192(DX), Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -6271,11 +7163,12 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -6291,17 +7184,17 @@ lanetailrare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z3
+	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -6318,11 +7211,11 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(DX), K7, Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -6339,20 +7232,20 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z5
+	VMOVUPS.Z    192(DX), K7, Z5
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
 	VPMINUD      Z15, Z5, Z5
 	VPANDD       Z13, Z5, Z6
 	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
+	VPADDD       Z11, Z6, Z16
+	VADDPS       Z16, Z5, Z5
+	VPSUBD       Z16, Z5, Z5
 	VPSRLD       $0x15, Z6, Z6
 	VPADDD       Z6, Z5, Z5
 	VBLENDMPS    Z5, Z2, K1, Z5
@@ -6363,7 +7256,8 @@ lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
+	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -6371,19 +7265,23 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table
-	// per group: Z8 recip
-	// vector registers in use at once: 21
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table, Z8 table, K6 Uppers, Z7 table
+	// per group: Z6 recip
+	// vector registers in use at once: 23
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+88(SB), Z12
-	VBROADCASTSS constantsAVX512<>+92(SB), Z11
+	VBROADCASTSS constantsAVX512<>+228(SB), Z12
+	VBROADCASTSS constantsAVX512<>+232(SB), Z11
 	VBROADCASTSS constantsAVX512<>+16(SB), Z10
 	VMOVUPS      constantsAVX512<>+20(SB), Z9
+	VMOVUPS      constantsAVX512<>+84(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VMOVUPS      constantsAVX512<>+148(SB), Z7
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -6403,7 +7301,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -6417,75 +7315,33 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD (SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z8, Z0, Z7
-	VPMOVZXWD 32(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z8, Z0, Z6
-	VPMOVZXWD 64(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z8, Z0, Z5
-	VPMOVZXWD 96(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z8, Z0, Z4
-	CMPQ      R8, $+128
-	JLT       groupends
+	VPERMW.Z (SI), Z9, K6, Z0
+	VMULPS   Z6, Z0, Z5
+	VPERMW.Z (SI), Z8, K6, Z0
+	VMULPS   Z6, Z0, Z4
+	VPERMW.Z 64(SI), Z9, K6, Z0
+	VMULPS   Z6, Z0, Z3
+	VPERMW.Z 64(SI), Z8, K6, Z0
+	VMULPS   Z6, Z0, Z2
+	CMPQ     R8, $+128
+	JLT      groupends
 
 groupahead:
-	VPMOVZXWD  128(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VPMOVZXWD  160(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VPMOVZXWD  192(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VMULPS     Z8, Z2, Z2
-	VPMOVZXWD  224(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z8, Z3, Z3
-	VADDPS     Z6, Z7, Z16
-	VADDPS     Z4, Z5, Z17
-	VADDPS     Z17, Z16, Z16
-	VCMPPS     $0x03, Z16, Z16, K1
+	VPERMW.Z   128(SI), Z9, K6, Z0
+	VMULPS     Z6, Z0, Z0
+	VPERMW.Z   128(SI), Z8, K6, Z1
+	VMULPS     Z6, Z1, Z1
+	VPERMW.Z   192(SI), Z9, K6, Z16
+	VMULPS     Z6, Z16, Z16
+	VPERMW.Z   192(SI), Z8, K6, Z17
+	VMULPS     Z6, Z17, Z17
+	VADDPS     Z4, Z5, Z18
+	VADDPS     Z2, Z3, Z19
+	VADDPS     Z19, Z18, Z18
+	VCMPPS     $0x03, Z18, Z18, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPANDD     Z14, Z7, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x15, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x18, Z7, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPANDD     Z14, Z6, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x15, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x18, Z6, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPANDD     Z14, Z5, Z17
-	VPMINUD    Z15, Z17, Z17
-	VPANDD     Z13, Z17, Z18
-	VPSUBUSW   Z12, Z18, Z18
-	VPADDD     Z11, Z18, Z19
-	VADDPS     Z19, Z17, Z17
-	VPSUBD     Z19, Z17, Z17
-	VPSRLD     $0x15, Z18, Z18
-	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x18, Z5, Z18
-	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPANDD     Z14, Z4, Z18
+	VPANDD     Z14, Z5, Z18
 	VPMINUD    Z15, Z18, Z18
 	VPANDD     Z13, Z18, Z19
 	VPSUBUSW   Z12, Z19, Z19
@@ -6494,16 +7350,50 @@ groupahead:
 	VPSUBD     Z20, Z18, Z18
 	VPSRLD     $0x15, Z19, Z19
 	VPADDD     Z19, Z18, Z18
-	VPSRLD     $0x18, Z4, Z19
+	VPSRLD     $0x18, Z5, Z19
 	VPTERNLOGD $0xf8, Z10, Z19, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPACKUSWB  Z17, Z16, Z16
-	VPERMD     Z16, Z9, Z16
-	VMOVUPS    Z16, (DI)
-	VMOVAPS    Z0, Z7
-	VMOVAPS    Z1, Z6
-	VMOVAPS    Z2, Z5
-	VMOVAPS    Z3, Z4
+	VPANDD     Z14, Z4, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z13, Z19, Z20
+	VPSUBUSW   Z12, Z20, Z20
+	VPADDD     Z11, Z20, Z21
+	VADDPS     Z21, Z19, Z19
+	VPSUBD     Z21, Z19, Z19
+	VPSRLD     $0x15, Z20, Z20
+	VPADDD     Z20, Z19, Z19
+	VPSRLD     $0x18, Z4, Z20
+	VPTERNLOGD $0xf8, Z10, Z20, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPANDD     Z14, Z3, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z13, Z19, Z20
+	VPSUBUSW   Z12, Z20, Z20
+	VPADDD     Z11, Z20, Z21
+	VADDPS     Z21, Z19, Z19
+	VPSUBD     Z21, Z19, Z19
+	VPSRLD     $0x15, Z20, Z20
+	VPADDD     Z20, Z19, Z19
+	VPSRLD     $0x18, Z3, Z20
+	VPTERNLOGD $0xf8, Z10, Z20, Z19
+	VPANDD     Z14, Z2, Z20
+	VPMINUD    Z15, Z20, Z20
+	VPANDD     Z13, Z20, Z21
+	VPSUBUSW   Z12, Z21, Z21
+	VPADDD     Z11, Z21, Z22
+	VADDPS     Z22, Z20, Z20
+	VPSUBD     Z22, Z20, Z20
+	VPSRLD     $0x15, Z21, Z21
+	VPADDD     Z21, Z20, Z20
+	VPSRLD     $0x18, Z2, Z21
+	VPTERNLOGD $0xf8, Z10, Z21, Z20
+	VPACKSSDW  Z20, Z19, Z19
+	VPACKUSWB  Z19, Z18, Z18
+	VPERMD     Z18, Z7, Z18
+	VMOVUPS    Z18, (DI)
+	VMOVAPS    Z0, Z5
+	VMOVAPS    Z1, Z4
+	VMOVAPS    Z16, Z3
+	VMOVAPS    Z17, Z2
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, R8
@@ -6517,59 +7407,21 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD   128(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z0
 	VMULPS.BCST 4(DX), Z0, Z0
-	VPMOVZXWD   160(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    128(SI), Z8, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPMOVZXWD   192(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VPMOVZXWD   224(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VADDPS      Z6, Z7, Z16
-	VADDPS      Z4, Z5, Z17
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x03, Z16, Z16, K1
+	VPERMW.Z    192(SI), Z9, K6, Z16
+	VMULPS.BCST 4(DX), Z16, Z16
+	VPERMW.Z    192(SI), Z8, K6, Z17
+	VMULPS.BCST 4(DX), Z17, Z17
+	VADDPS      Z4, Z5, Z18
+	VADDPS      Z2, Z3, Z19
+	VADDPS      Z19, Z18, Z18
+	VCMPPS      $0x03, Z18, Z18, K1
 	KORTESTQ    K1, K1
 	JNE         groupturned
-	VPANDD      Z14, Z7, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x15, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPANDD      Z14, Z5, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x15, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z5, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPANDD      Z14, Z4, Z18
+	VPANDD      Z14, Z5, Z18
 	VPMINUD     Z15, Z18, Z18
 	VPANDD      Z13, Z18, Z19
 	VPSUBUSW    Z12, Z19, Z19
@@ -6578,16 +7430,50 @@ groupturn:
 	VPSUBD      Z20, Z18, Z18
 	VPSRLD      $0x15, Z19, Z19
 	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
+	VPSRLD      $0x18, Z5, Z19
 	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPACKUSWB   Z17, Z16, Z16
-	VPERMD      Z16, Z9, Z16
-	VMOVUPS     Z16, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
+	VPANDD      Z14, Z4, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x15, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x18, Z4, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x15, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x18, Z3, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPANDD      Z14, Z2, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z13, Z20, Z21
+	VPSUBUSW    Z12, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z20, Z20
+	VPSUBD      Z22, Z20, Z20
+	VPSRLD      $0x15, Z21, Z21
+	VPADDD      Z21, Z20, Z20
+	VPSRLD      $0x18, Z2, Z21
+	VPTERNLOGD  $0xf8, Z10, Z21, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKUSWB   Z19, Z18, Z18
+	VPERMD      Z18, Z7, Z18
+	VMOVUPS     Z18, (DI)
+	VMOVAPS     Z0, Z5
+	VMOVAPS     Z1, Z4
+	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
 	ADDQ        $+4, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -6599,23 +7485,19 @@ groupturn:
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VPMOVZXWD  64(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VMULPS     Z8, Z2, Z2
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z8, Z3, Z3
+	VPERMW.Z   (SI), Z9, K6, Z0
+	VMULPS     Z6, Z0, Z0
+	VPERMW.Z   (SI), Z8, K6, Z1
+	VMULPS     Z6, Z1, Z1
+	VPERMW.Z   64(SI), Z9, K6, Z2
+	VMULPS     Z6, Z2, Z2
+	VPERMW.Z   64(SI), Z8, K6, Z3
+	VMULPS     Z6, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -6626,9 +7508,9 @@ grouploop:
 	VPMINUD    Z15, Z4, Z4
 	VPANDD     Z13, Z4, Z5
 	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
@@ -6637,9 +7519,9 @@ grouploop:
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z13, Z0, Z5
 	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
@@ -6669,7 +7551,7 @@ grouploop:
 	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
+	VPERMD     Z4, Z7, Z4
 	VMOVUPS    Z4, (DI)
 
 groupback:
@@ -6687,7 +7569,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 
 groupmeet:
 	MOVQ R8, R10
@@ -6696,30 +7578,26 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD (SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet1cross
+	VPERMW.Z (SI), Z9, K6, Z0
+	VMULPS   Z6, Z0, Z0
+	SUBQ     $+16, R8
+	JLT      groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD 32(SI), Z1
-	VPSLLD    $0x10, Z1, Z1
-	VMULPS    Z8, Z1, Z1
-	SUBQ      $+16, R8
-	JLT       groupmeet2cross
+	VPERMW.Z (SI), Z8, K6, Z1
+	VMULPS   Z6, Z1, Z1
+	SUBQ     $+16, R8
+	JLT      groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD 64(SI), Z2
-	VPSLLD    $0x10, Z2, Z2
-	VMULPS    Z8, Z2, Z2
-	SUBQ      $+16, R8
-	JLT       groupmeet3cross
+	VPERMW.Z 64(SI), Z9, K6, Z2
+	VMULPS   Z6, Z2, Z2
+	SUBQ     $+16, R8
+	JLT      groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z8, Z3, Z3
+	VPERMW.Z   64(SI), Z8, K6, Z3
+	VMULPS     Z6, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
@@ -6730,9 +7608,9 @@ groupmeet3:
 	VPMINUD    Z15, Z4, Z4
 	VPANDD     Z13, Z4, Z5
 	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
@@ -6741,9 +7619,9 @@ groupmeet3:
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z13, Z0, Z5
 	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
@@ -6773,7 +7651,7 @@ groupmeet3:
 	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
+	VPERMD     Z4, Z7, Z4
 	VMOVUPS    Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
@@ -6808,29 +7686,30 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
+	VMULPS       Z6, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	VMULPS       Z6, Z1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y3
+	VMULPS       Z6, Z2, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
 	VPMOVZXWD    Y3, Z3
 	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z8, Z3, Z3
+	VMULPS       Z6, Z3, Z3
 	VADDPS       Z1, Z0, Z4
 	VADDPS       Z3, Z2, Z5
 	VADDPS       Z5, Z4, Z4
@@ -6841,9 +7720,9 @@ grouppiece:
 	VPMINUD      Z15, Z4, Z4
 	VPANDD       Z13, Z4, Z5
 	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
 	VPSRLD       $0x18, Z0, Z0
@@ -6854,9 +7733,9 @@ grouppiece:
 	VPMINUD      Z15, Z0, Z0
 	VPANDD       Z13, Z0, Z5
 	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z0, Z0
+	VPSUBD       Z16, Z0, Z0
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z0, Z0
 	VPSRLD       $0x18, Z1, Z1
@@ -6867,9 +7746,9 @@ grouppiece:
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z13, Z1, Z5
 	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z1, Z1
+	VPSUBD       Z16, Z1, Z1
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
@@ -6880,9 +7759,9 @@ grouppiece:
 	VPMINUD      Z15, Z2, Z2
 	VPANDD       Z13, Z2, Z5
 	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z2, Z2
+	VPSUBD       Z16, Z2, Z2
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z2, Z2
 	VPSRLD       $0x18, Z3, Z3
@@ -6892,7 +7771,8 @@ grouptailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z9, Z4
+	VPERMD    Z4, Z7, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
@@ -6929,73 +7809,31 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z8
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z6
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z5
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS.BCST (DX), Z0, Z6
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST (DX), Z0, Z5
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z4
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z3
 
 short2ahead:
-	VPMOVZXWD   128(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z0
 	VMULPS.BCST 8(DX), Z0, Z0
-	VPMOVZXWD   160(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    128(SI), Z8, K6, Z1
 	VMULPS.BCST 8(DX), Z1, Z1
-	VPMOVZXWD   192(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    192(SI), Z9, K6, Z2
 	VMULPS.BCST 12(DX), Z2, Z2
-	VPMOVZXWD   224(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VADDPS      Z7, Z8, Z4
-	VADDPS      Z5, Z6, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
+	VPERMW.Z    192(SI), Z8, K6, Z16
+	VMULPS.BCST 12(DX), Z16, Z16
+	VADDPS      Z5, Z6, Z17
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x03, Z17, Z17, K1
 	KORTESTQ    K1, K1
 	JNE         short2loop
-	VPANDD      Z14, Z8, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x15, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x18, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z4
-	VPANDD      Z14, Z7, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPANDD      Z14, Z6, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z6, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPANDD      Z14, Z5, Z17
+	VPANDD      Z14, Z6, Z17
 	VPMINUD     Z15, Z17, Z17
 	VPANDD      Z13, Z17, Z18
 	VPSUBUSW    Z12, Z18, Z18
@@ -7004,16 +7842,50 @@ short2ahead:
 	VPSUBD      Z19, Z17, Z17
 	VPSRLD      $0x15, Z18, Z18
 	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z5, Z18
+	VPSRLD      $0x18, Z6, Z18
 	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVUPS     Z4, (DI)
-	VMOVAPS     Z0, Z8
-	VMOVAPS     Z1, Z7
-	VMOVAPS     Z2, Z6
-	VMOVAPS     Z3, Z5
+	VPANDD      Z14, Z5, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x15, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x18, Z5, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x15, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x18, Z4, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x15, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x18, Z3, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z17, Z17
+	VPERMD      Z17, Z7, Z17
+	VMOVUPS     Z17, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -7022,17 +7894,13 @@ short2ahead:
 	JGE         short2ahead
 
 short2loop:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z2
 	VMULPS.BCST 4(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z3
 	VMULPS.BCST 4(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -7087,7 +7955,7 @@ short2loop:
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
+	VPERMD      Z4, Z7, Z4
 	VMOVUPS     Z4, (DI)
 
 short2back:
@@ -7115,73 +7983,31 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z8
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z7
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z6
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z5
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS.BCST (DX), Z0, Z6
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z5
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS.BCST 8(DX), Z0, Z4
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS.BCST 12(DX), Z0, Z3
 
 short4ahead:
-	VPMOVZXWD   128(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z0
 	VMULPS.BCST 16(DX), Z0, Z0
-	VPMOVZXWD   160(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    128(SI), Z8, K6, Z1
 	VMULPS.BCST 20(DX), Z1, Z1
-	VPMOVZXWD   192(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    192(SI), Z9, K6, Z2
 	VMULPS.BCST 24(DX), Z2, Z2
-	VPMOVZXWD   224(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS.BCST 28(DX), Z3, Z3
-	VADDPS      Z7, Z8, Z4
-	VADDPS      Z5, Z6, Z16
-	VADDPS      Z16, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
+	VPERMW.Z    192(SI), Z8, K6, Z16
+	VMULPS.BCST 28(DX), Z16, Z16
+	VADDPS      Z5, Z6, Z17
+	VADDPS      Z3, Z4, Z18
+	VADDPS      Z18, Z17, Z17
+	VCMPPS      $0x03, Z17, Z17, K1
 	KORTESTQ    K1, K1
 	JNE         short4loop
-	VPANDD      Z14, Z8, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x15, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VPSRLD      $0x18, Z8, Z16
-	VPTERNLOGD  $0xf8, Z10, Z16, Z4
-	VPANDD      Z14, Z7, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z7, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPANDD      Z14, Z6, Z16
-	VPMINUD     Z15, Z16, Z16
-	VPANDD      Z13, Z16, Z17
-	VPSUBUSW    Z12, Z17, Z17
-	VPADDD      Z11, Z17, Z18
-	VADDPS      Z18, Z16, Z16
-	VPSUBD      Z18, Z16, Z16
-	VPSRLD      $0x15, Z17, Z17
-	VPADDD      Z17, Z16, Z16
-	VPSRLD      $0x18, Z6, Z17
-	VPTERNLOGD  $0xf8, Z10, Z17, Z16
-	VPANDD      Z14, Z5, Z17
+	VPANDD      Z14, Z6, Z17
 	VPMINUD     Z15, Z17, Z17
 	VPANDD      Z13, Z17, Z18
 	VPSUBUSW    Z12, Z18, Z18
@@ -7190,16 +8016,50 @@ short4ahead:
 	VPSUBD      Z19, Z17, Z17
 	VPSRLD      $0x15, Z18, Z18
 	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x18, Z5, Z18
+	VPSRLD      $0x18, Z6, Z18
 	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKUSWB   Z16, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VMOVUPS     Z4, (DI)
-	VMOVAPS     Z0, Z8
-	VMOVAPS     Z1, Z7
-	VMOVAPS     Z2, Z6
-	VMOVAPS     Z3, Z5
+	VPANDD      Z14, Z5, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x15, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x18, Z5, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPACKSSDW   Z18, Z17, Z17
+	VPANDD      Z14, Z4, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x15, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VPSRLD      $0x18, Z4, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z18
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x15, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x18, Z3, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPACKUSWB   Z18, Z17, Z17
+	VPERMD      Z17, Z7, Z17
+	VMOVUPS     Z17, (DI)
+	VMOVAPS     Z0, Z6
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z2, Z4
+	VMOVAPS     Z16, Z3
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -7208,17 +8068,13 @@ short4ahead:
 	JGE         short4ahead
 
 short4loop:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z2
 	VMULPS.BCST 8(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z3
 	VMULPS.BCST 12(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -7273,7 +8129,7 @@ short4loop:
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
+	VPERMD      Z4, Z7, Z4
 	VMOVUPS     Z4, (DI)
 
 short4back:
@@ -7299,20 +8155,16 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   (SI), Z9, K6, Z0
 	VMOVUPS    (DX), Z1
 	VMULPS     Z1, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
+	VPERMW.Z   (SI), Z8, K6, Z1
 	VMOVUPS    64(DX), Z2
 	VMULPS     Z2, Z1, Z1
-	VPMOVZXWD  64(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
+	VPERMW.Z   64(SI), Z9, K6, Z2
 	VMOVUPS    128(DX), Z3
 	VMULPS     Z3, Z2, Z2
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
+	VPERMW.Z   64(SI), Z8, K6, Z3
 	VMOVUPS    192(DX), Z4
 	VMULPS     Z4, Z3, Z3
 	VADDPS     Z1, Z0, Z4
@@ -7368,7 +8220,7 @@ laneloop:
 	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
+	VPERMD     Z4, Z7, Z4
 	VMOVUPS    Z4, (DI)
 
 laneback:
@@ -7384,29 +8236,30 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   128(DX), K6, Z3
+	VMOVUPS.Z   128(DX), K7, Z3
 	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K6, Z4
+	VMOVUPS.Z   192(DX), K7, Z4
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -7469,7 +8322,8 @@ lanetailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z9, Z4
+	VPERMD    Z4, Z7, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -7488,18 +8342,14 @@ fence:
 groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z8, Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z8, Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z8, Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z8, Z3, Z3
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z6, Z0, Z0
+	VPERMW.Z    (SI), Z8, K6, Z1
+	VMULPS      Z6, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z2
+	VMULPS      Z6, Z2, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z3
+	VMULPS      Z6, Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
 	VADDPS      Z5, Z4, Z4
@@ -7510,9 +8360,9 @@ groupstream:
 	VPMINUD     Z15, Z4, Z4
 	VPANDD      Z13, Z4, Z5
 	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z4, Z4
+	VPSUBD      Z16, Z4, Z4
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z4, Z4
 	VPSRLD      $0x18, Z0, Z0
@@ -7521,9 +8371,9 @@ groupstream:
 	VPMINUD     Z15, Z0, Z0
 	VPANDD      Z13, Z0, Z5
 	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
 	VPSRLD      $0x15, Z5, Z5
 	VPADDD      Z5, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
@@ -7553,7 +8403,7 @@ groupstream:
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
+	VPERMD      Z4, Z7, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -7563,60 +8413,60 @@ groupstream:
 	JMP         groupwhole
 
 grouplast:
-	VADDPS     Z6, Z7, Z0
-	VADDPS     Z4, Z5, Z1
+	VADDPS     Z4, Z5, Z0
+	VADDPS     Z2, Z3, Z1
 	VADDPS     Z1, Z0, Z0
 	VCMPPS     $0x03, Z0, Z0, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPANDD     Z14, Z7, Z0
+	VPANDD     Z14, Z5, Z0
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z13, Z0, Z1
 	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z2
-	VADDPS     Z2, Z0, Z0
-	VPSUBD     Z2, Z0, Z0
+	VPADDD     Z11, Z1, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
 	VPSRLD     $0x15, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x18, Z7, Z1
+	VPSRLD     $0x18, Z5, Z1
 	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPANDD     Z14, Z6, Z1
+	VPANDD     Z14, Z4, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z6, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
+	VPANDD     Z13, Z1, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z1, Z1
+	VPSUBD     Z17, Z1, Z1
+	VPSRLD     $0x15, Z16, Z16
+	VPADDD     Z16, Z1, Z1
+	VPSRLD     $0x18, Z4, Z16
+	VPTERNLOGD $0xf8, Z10, Z16, Z1
 	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z5, Z1
+	VPANDD     Z14, Z3, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x15, Z2, Z2
-	VPADDD     Z2, Z1, Z1
-	VPSRLD     $0x18, Z5, Z2
-	VPTERNLOGD $0xf8, Z10, Z2, Z1
-	VPANDD     Z14, Z4, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z16
-	VADDPS     Z16, Z2, Z2
-	VPSUBD     Z16, Z2, Z2
-	VPSRLD     $0x15, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VPSRLD     $0x18, Z4, Z3
-	VPTERNLOGD $0xf8, Z10, Z3, Z2
-	VPACKSSDW  Z2, Z1, Z1
+	VPANDD     Z13, Z1, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z1, Z1
+	VPSUBD     Z17, Z1, Z1
+	VPSRLD     $0x15, Z16, Z16
+	VPADDD     Z16, Z1, Z1
+	VPSRLD     $0x18, Z3, Z16
+	VPTERNLOGD $0xf8, Z10, Z16, Z1
+	VPANDD     Z14, Z2, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x15, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VPSRLD     $0x18, Z2, Z17
+	VPTERNLOGD $0xf8, Z10, Z17, Z16
+	VPACKSSDW  Z16, Z1, Z1
 	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z9, Z0
+	VPERMD     Z0, Z7, Z0
 	VMOVUPS    Z0, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
@@ -7624,9 +8474,8 @@ grouplast:
 	JMP        groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z6, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z13, Z1, Z2
@@ -7638,12 +8487,11 @@ grouprare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VPERMW.Z     (SI), Z8, K6, Z2
+	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
@@ -7658,9 +8506,8 @@ grouprare:
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z2
+	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
@@ -7674,16 +8521,15 @@ grouprare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z2
+	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
 	VPANDD       Z13, Z4, Z5
 	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
@@ -7692,7 +8538,7 @@ grouprare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
@@ -7701,8 +8547,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -7719,7 +8565,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -7727,8 +8573,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -7745,7 +8591,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -7753,8 +8599,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -7771,7 +8617,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (DX), Z6
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -7779,8 +8625,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -7789,10 +8635,11 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z8, Z0, Z0
+	VMULPS       Z6, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z13, Z1, Z2
@@ -7804,16 +8651,16 @@ grouptailrare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
@@ -7829,18 +8676,18 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
 	VPANDD       Z13, Z4, Z5
 	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z6
-	VADDPS       Z6, Z4, Z4
-	VPSUBD       Z6, Z4, Z4
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
@@ -7849,30 +8696,31 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z13, Z5, Z6
-	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z5, Z5
-	VPSRLD       $0x18, Z2, Z6
+	VPANDD       Z13, Z5, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z5, Z5
+	VPSUBD       Z17, Z5, Z5
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z5, Z5
+	VPSRLD       $0x18, Z2, Z16
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z10, Z6, Z5
+	VPTERNLOGD   $0xf8, Z10, Z16, Z5
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
+	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -7888,17 +8736,13 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z2
 	VMULPS.BCST 4(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z3
 	VMULPS.BCST 4(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -7953,7 +8797,7 @@ short2stream:
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
+	VPERMD      Z4, Z7, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
@@ -7964,8 +8808,7 @@ short2stream:
 	JMP         short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -7978,11 +8821,10 @@ short2rare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     (SI), Z8, K6, Z2
 	VMULPS.BCST  (DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -7998,8 +8840,7 @@ short2rare:
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -8014,8 +8855,7 @@ short2rare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -8032,24 +8872,20 @@ short2rare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
 
 short4stream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z2
 	VMULPS.BCST 8(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z3
 	VMULPS.BCST 12(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -8104,7 +8940,7 @@ short4stream:
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
+	VPERMD      Z4, Z7, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
@@ -8115,8 +8951,7 @@ short4stream:
 	JMP         short4end
 
 short4rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -8129,11 +8964,10 @@ short4rare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     (SI), Z8, K6, Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -8149,8 +8983,7 @@ short4rare:
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z2
 	VMULPS.BCST  8(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -8165,8 +8998,7 @@ short4rare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z2
 	VMULPS.BCST  12(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -8183,13 +9015,12 @@ short4rare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
 lanerare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      (DX), Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
@@ -8203,11 +9034,10 @@ lanerare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     (SI), Z8, K6, Z2
 	VMOVUPS      64(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
@@ -8224,8 +9054,7 @@ lanerare:
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z2
 	VMOVUPS      128(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
@@ -8241,8 +9070,7 @@ lanerare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z8, K6, Z2
 	VMOVUPS      192(DX), Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
@@ -8260,11 +9088,12 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z9, Z1
+	VPERMD       Z1, Z7, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -8281,16 +9110,16 @@ lanetailrare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    64(DX), K6, Z3
+	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -8307,11 +9136,11 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(DX), K7, Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -8328,19 +9157,19 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    192(DX), K6, Z5
+	VMOVUPS.Z    192(DX), K7, Z5
 	VMULPS       Z5, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
 	VPANDD       Z13, Z5, Z6
 	VPSUBUSW     Z12, Z6, Z6
-	VPADDD       Z11, Z6, Z7
-	VADDPS       Z7, Z5, Z5
-	VPSUBD       Z7, Z5, Z5
+	VPADDD       Z11, Z6, Z16
+	VADDPS       Z16, Z5, Z5
+	VPSUBD       Z16, Z5, Z5
 	VPSRLD       $0x15, Z6, Z6
 	VPADDD       Z6, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
@@ -8352,7 +9181,8 @@ lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z9, Z1
+	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -8360,22 +9190,27 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0xb000000, Z11 0x7f800000, Z10 0x3c0, Z9 0x0, Z8 0x80, Z7 table
-	// per group: Z6 scale, Z5 recip
-	// vector registers in use at once: 25
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0xb000000, Z11 0x7f800000, Z10 0x3c0, Z9 0x0, Z8 0x80, Z7 table, Z6 table, K6 Uppers, Z5 table
+	// per group: Z4 scale, Z3 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 27
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+96(SB), Z13
-	VBROADCASTSS constantsAVX512<>+100(SB), Z12
+	VBROADCASTSS constantsAVX512<>+216(SB), Z13
+	VBROADCASTSS constantsAVX512<>+236(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+104(SB), Z10
+	VBROADCASTSS constantsAVX512<>+240(SB), Z10
 	VPXORD       Z9, Z9, Z9
 	VBROADCASTSS constantsAVX512<>+16(SB), Z8
 	VMOVUPS      constantsAVX512<>+20(SB), Z7
+	VMOVUPS      constantsAVX512<>+84(SB), Z6
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VMOVUPS      constantsAVX512<>+148(SB), Z5
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -8384,6 +9219,12 @@ TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -8395,8 +9236,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -8410,117 +9251,109 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z4
-	VFNMADD231PS Z5, Z0, Z4
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z3
-	VFNMADD231PS Z5, Z0, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z2
-	VFNMADD231PS Z5, Z0, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z1
-	VFNMADD231PS Z5, Z0, Z1
+	VPERMW.Z     (SI), Z7, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFMSUB231PS  Z4, Z18, Z17
+	VMOVAPS      Z18, Z2
+	VFNMADD231PS Z3, Z17, Z2
+	VPERMW.Z     (SI), Z6, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFMSUB231PS  Z4, Z18, Z17
+	VMOVAPS      Z18, Z1
+	VFNMADD231PS Z3, Z17, Z1
+	VPERMW.Z     64(SI), Z7, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFMSUB231PS  Z4, Z18, Z17
+	VMOVAPS      Z18, Z0
+	VFNMADD231PS Z3, Z17, Z0
+	VPERMW.Z     64(SI), Z6, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFMSUB231PS  Z4, Z18, Z17
+	VMOVAPS      Z18, Z16
+	VFNMADD231PS Z3, Z17, Z16
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VFNMADD231PS Z5, Z0, Z16
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFMSUB231PS  Z6, Z17, Z0
-	VFNMADD231PS Z5, Z0, Z17
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z18
-	VFMSUB231PS  Z6, Z18, Z0
-	VFNMADD231PS Z5, Z0, Z18
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFMSUB231PS  Z6, Z19, Z0
-	VFNMADD231PS Z5, Z0, Z19
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
+	VPERMW.Z     128(SI), Z7, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFMSUB231PS  Z4, Z18, Z17
+	VFNMADD231PS Z3, Z17, Z18
+	VPERMW.Z     128(SI), Z6, K6, Z17
+	VMULPS       Z3, Z17, Z19
+	VFMSUB231PS  Z4, Z19, Z17
+	VFNMADD231PS Z3, Z17, Z19
+	VPERMW.Z     192(SI), Z7, K6, Z17
+	VMULPS       Z3, Z17, Z20
+	VFMSUB231PS  Z4, Z20, Z17
+	VFNMADD231PS Z3, Z17, Z20
+	VPERMW.Z     192(SI), Z6, K6, Z17
+	VMULPS       Z3, Z17, Z21
+	VFMSUB231PS  Z4, Z21, Z17
+	VFNMADD231PS Z3, Z17, Z21
+	VADDPS       Z1, Z2, Z17
+	VADDPS       Z16, Z0, Z22
+	VADDPS       Z22, Z17, Z17
+	VCMPPS       $0x03, Z17, Z17, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPANDD       Z14, Z4, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z20
-	VPMAXUD      Z13, Z20, Z20
-	VPADDD       Z12, Z20, Z20
-	VADDPS       Z20, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z4, Z20
-	VPTERNLOGD   $0xf8, Z8, Z20, Z0
-	VPANDD       Z14, Z3, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z12, Z21, Z21
-	VADDPS       Z21, Z20, Z20
-	VSUBPS       Z21, Z20, Z20
-	VPSRLD       $0x14, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPMAXSD      Z9, Z20, Z20
-	VPSRLD       $0x18, Z3, Z21
-	VPTERNLOGD   $0xf8, Z8, Z21, Z20
-	VPACKSSDW    Z20, Z0, Z0
-	VPANDD       Z14, Z2, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z11, Z20, Z21
-	VPMAXUD      Z13, Z21, Z21
-	VPADDD       Z12, Z21, Z21
-	VADDPS       Z21, Z20, Z20
-	VSUBPS       Z21, Z20, Z20
-	VPSRLD       $0x14, Z20, Z20
-	VPSUBD       Z10, Z20, Z20
-	VPMAXSD      Z9, Z20, Z20
-	VPSRLD       $0x18, Z2, Z21
-	VPTERNLOGD   $0xf8, Z8, Z21, Z20
-	VPANDD       Z14, Z1, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z11, Z21, Z22
+	VPANDD       Z14, Z2, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z11, Z17, Z22
 	VPMAXUD      Z13, Z22, Z22
 	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z21, Z21
-	VSUBPS       Z22, Z21, Z21
-	VPSRLD       $0x14, Z21, Z21
-	VPSUBD       Z10, Z21, Z21
-	VPMAXSD      Z9, Z21, Z21
-	VPSRLD       $0x18, Z1, Z22
-	VPTERNLOGD   $0xf8, Z8, Z22, Z21
-	VPACKSSDW    Z21, Z20, Z20
-	VPACKUSWB    Z20, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
+	VADDPS       Z22, Z17, Z17
+	VSUBPS       Z22, Z17, Z17
+	VPSRLD       $0x14, Z17, Z17
+	VPSUBD       Z10, Z17, Z17
+	VPMAXSD      Z9, Z17, Z17
+	VPSRLD       $0x18, Z2, Z22
+	VPTERNLOGD   $0xf8, Z8, Z22, Z17
+	VPANDD       Z14, Z1, Z22
+	VPMINUD      Z15, Z22, Z22
+	VPANDD       Z11, Z22, Z23
+	VPMAXUD      Z13, Z23, Z23
+	VPADDD       Z12, Z23, Z23
+	VADDPS       Z23, Z22, Z22
+	VSUBPS       Z23, Z22, Z22
+	VPSRLD       $0x14, Z22, Z22
+	VPSUBD       Z10, Z22, Z22
+	VPMAXSD      Z9, Z22, Z22
+	VPSRLD       $0x18, Z1, Z23
+	VPTERNLOGD   $0xf8, Z8, Z23, Z22
+	VPACKSSDW    Z22, Z17, Z17
+	VPANDD       Z14, Z0, Z22
+	VPMINUD      Z15, Z22, Z22
+	VPANDD       Z11, Z22, Z23
+	VPMAXUD      Z13, Z23, Z23
+	VPADDD       Z12, Z23, Z23
+	VADDPS       Z23, Z22, Z22
+	VSUBPS       Z23, Z22, Z22
+	VPSRLD       $0x14, Z22, Z22
+	VPSUBD       Z10, Z22, Z22
+	VPMAXSD      Z9, Z22, Z22
+	VPSRLD       $0x18, Z0, Z23
+	VPTERNLOGD   $0xf8, Z8, Z23, Z22
+	VPANDD       Z14, Z16, Z23
+	VPMINUD      Z15, Z23, Z23
+	VPANDD       Z11, Z23, Z24
+	VPMAXUD      Z13, Z24, Z24
+	VPADDD       Z12, Z24, Z24
+	VADDPS       Z24, Z23, Z23
+	VSUBPS       Z24, Z23, Z23
+	VPSRLD       $0x14, Z23, Z23
+	VPSUBD       Z10, Z23, Z23
+	VPMAXSD      Z9, Z23, Z23
+	VPSRLD       $0x18, Z16, Z24
+	VPTERNLOGD   $0xf8, Z8, Z24, Z23
+	VPACKSSDW    Z23, Z22, Z22
+	VPACKUSWB    Z22, Z17, Z17
+	VPERMD       Z17, Z5, Z17
+	VMOVUPS      Z17, (DI)
 	VMOVAPS      Z18, Z2
 	VMOVAPS      Z19, Z1
+	VMOVAPS      Z20, Z0
+	VMOVAPS      Z21, Z16
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -8534,750 +9367,28 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z18
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z20
-	VPMAXUD           Z13, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z8, Z20, Z0
-	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z11, Z20, Z21
-	VPMAXUD           Z13, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z20, Z20
-	VSUBPS            Z21, Z20, Z20
-	VPSRLD            $0x14, Z20, Z20
-	VPSUBD            Z10, Z20, Z20
-	VPMAXSD           Z9, Z20, Z20
-	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z8, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z11, Z20, Z21
-	VPMAXUD           Z13, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z20, Z20
-	VSUBPS            Z21, Z20, Z20
-	VPSRLD            $0x14, Z20, Z20
-	VPSUBD            Z10, Z20, Z20
-	VPMAXSD           Z9, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z8, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z11, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z21, Z21
-	VSUBPS            Z22, Z21, Z21
-	VPSRLD            $0x14, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
-	VPMAXSD           Z9, Z21, Z21
-	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z8, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	MOVQ              R10, R9
-	SUBQ              R9, R8
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             R8, R8
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z1, Z1
-	VSUBPS       Z16, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z8, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z5, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z1, Z1
-	VSUBPS       Z16, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z8, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
-	VMOVUPS      Z0, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z10, Z0, Z0
-	VPMAXSD      Z9, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z8, Z1, Z0
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z1, Z1
-	VSUBPS       Z16, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z10, Z1, Z1
-	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	CMPQ         R8, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z2, Z2
-	VSUBPS       Z16, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z10, Z2, Z2
-	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z2
-	CMPQ         R8, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z3, Z3
-	VSUBPS       Z16, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-
-grouptailnarrow:
-	VPACKSSDW Z1, Z0, Z0
-	VPACKSSDW Z3, Z2, Z2
-	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z7, Z0
-	VMOVDQU8  Z0, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFNMADD231PS.BCST (BX), Z0, Z3
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-
-short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z20
-	VPMAXUD           Z13, Z20, Z20
-	VPADDD            Z12, Z20, Z20
-	VADDPS            Z20, Z0, Z0
-	VSUBPS            Z20, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z4, Z20
-	VPTERNLOGD        $0xf8, Z8, Z20, Z0
-	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z11, Z20, Z21
-	VPMAXUD           Z13, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z20, Z20
-	VSUBPS            Z21, Z20, Z20
-	VPSRLD            $0x14, Z20, Z20
-	VPSUBD            Z10, Z20, Z20
-	VPMAXSD           Z9, Z20, Z20
-	VPSRLD            $0x18, Z3, Z21
-	VPTERNLOGD        $0xf8, Z8, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z11, Z20, Z21
-	VPMAXUD           Z13, Z21, Z21
-	VPADDD            Z12, Z21, Z21
-	VADDPS            Z21, Z20, Z20
-	VSUBPS            Z21, Z20, Z20
-	VPSRLD            $0x14, Z20, Z20
-	VPSUBD            Z10, Z20, Z20
-	VPMAXSD           Z9, Z20, Z20
-	VPSRLD            $0x18, Z2, Z21
-	VPTERNLOGD        $0xf8, Z8, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z11, Z21, Z22
-	VPMAXUD           Z13, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z21, Z21
-	VSUBPS            Z22, Z21, Z21
-	VPSRLD            $0x14, Z21, Z21
-	VPSUBD            Z10, Z21, Z21
-	VPMAXSD           Z9, Z21, Z21
-	VPSRLD            $0x18, Z1, Z22
-	VPTERNLOGD        $0xf8, Z8, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z0
-	VSUBPS            Z16, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z8, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z1, Z1
-	VSUBPS            Z16, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z8, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z12, Z2, Z2
-	VADDPS            Z2, Z1, Z1
-	VSUBPS            Z2, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z8, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z11, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z12, Z3, Z3
-	VADDPS            Z3, Z2, Z2
-	VSUBPS            Z3, Z2, Z2
-	VPSRLD            $0x14, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPMAXSD           Z9, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z8, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVUPS           Z0, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VPMOVZXWD         (SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFMSUB231PS.BCST  (DX), Z18, Z17
-	VMOVAPS           Z18, Z2
-	VFNMADD231PS.BCST (BX), Z17, Z2
-	VPMOVZXWD         32(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
+	VPERMW.Z          128(SI), Z7, K6, Z17
 	VMULPS.BCST       4(BX), Z17, Z18
 	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFNMADD231PS.BCST 4(BX), Z17, Z1
-	VPMOVZXWD         64(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z17
-	VMOVAPS           Z18, Z0
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VPMOVZXWD         96(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       12(BX), Z17, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFNMADD231PS.BCST 12(BX), Z17, Z16
-
-short4ahead:
-	VPMOVZXWD         128(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       16(BX), Z17, Z18
-	VFMSUB231PS.BCST  16(DX), Z18, Z17
-	VFNMADD231PS.BCST 16(BX), Z17, Z18
-	VPMOVZXWD         160(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       20(BX), Z17, Z19
-	VFMSUB231PS.BCST  20(DX), Z19, Z17
-	VFNMADD231PS.BCST 20(BX), Z17, Z19
-	VPMOVZXWD         192(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       24(BX), Z17, Z20
-	VFMSUB231PS.BCST  24(DX), Z20, Z17
-	VFNMADD231PS.BCST 24(BX), Z17, Z20
-	VPMOVZXWD         224(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       28(BX), Z17, Z21
-	VFMSUB231PS.BCST  28(DX), Z21, Z17
-	VFNMADD231PS.BCST 28(BX), Z17, Z21
+	VFNMADD231PS.BCST 4(BX), Z17, Z18
+	VPERMW.Z          128(SI), Z6, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z19
+	VPERMW.Z          192(SI), Z7, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z20
+	VFMSUB231PS.BCST  4(DX), Z20, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z20
+	VPERMW.Z          192(SI), Z6, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z21
+	VFMSUB231PS.BCST  4(DX), Z21, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z21
 	VADDPS            Z1, Z2, Z17
 	VADDPS            Z16, Z0, Z22
 	VADDPS            Z22, Z17, Z17
 	VCMPPS            $0x03, Z17, Z17, K1
 	KORTESTQ          K1, K1
-	JNE               short4loop
+	JNE               groupturned
 	VPANDD            Z14, Z2, Z17
 	VPMINUD           Z15, Z17, Z17
 	VPANDD            Z11, Z17, Z22
@@ -9329,51 +9440,835 @@ short4ahead:
 	VPTERNLOGD        $0xf8, Z8, Z24, Z23
 	VPACKSSDW         Z23, Z22, Z22
 	VPACKUSWB         Z22, Z17, Z17
-	VPERMD            Z17, Z7, Z17
+	VPERMD            Z17, Z5, Z17
 	VMOVUPS           Z17, (DI)
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
 	VMOVAPS           Z20, Z0
 	VMOVAPS           Z21, Z16
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
 	ADDQ              $+64, DI
 	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
 
-short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+groupturned:
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFMSUB231PS  Z4, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	VPERMW.Z     (SI), Z6, K6, Z0
+	VMULPS       Z3, Z0, Z2
+	VFMSUB231PS  Z4, Z2, Z0
+	VFNMADD231PS Z3, Z0, Z2
+	VPERMW.Z     64(SI), Z7, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFMSUB231PS  Z4, Z16, Z0
+	VFNMADD231PS Z3, Z0, Z16
+	VPERMW.Z     64(SI), Z6, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFMSUB231PS  Z4, Z17, Z0
+	VFNMADD231PS Z3, Z0, Z17
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z17, Z16, Z18
+	VADDPS       Z18, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z11, Z0, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z0, Z0
+	VSUBPS       Z18, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPMAXSD      Z9, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z1, Z1
+	VSUBPS       Z18, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z16, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z16, Z16
+	VPTERNLOGD   $0xf8, Z8, Z16, Z1
+	VPANDD       Z14, Z17, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z11, Z2, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z2, Z2
+	VSUBPS       Z16, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPMAXSD      Z9, Z2, Z2
+	VPSRLD       $0x18, Z17, Z17
+	VPTERNLOGD   $0xf8, Z8, Z17, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z5, Z0
+	VMOVUPS      Z0, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z3, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPERMW.Z     (SI), Z6, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPERMW.Z     64(SI), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z3, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPERMW.Z     64(SI), Z6, K6, Z0
+	VMULPS       Z4, Z0, Z17
+	VFMSUB231PS  Z3, Z17, Z0
+	VFNMADD231PS Z4, Z0, Z17
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z17, Z16, Z18
+	VADDPS       Z18, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z11, Z0, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z0, Z0
+	VSUBPS       Z18, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPMAXSD      Z9, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z1, Z1
+	VSUBPS       Z18, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z16, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z16, Z16
+	VPTERNLOGD   $0xf8, Z8, Z16, Z1
+	VPANDD       Z14, Z17, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z11, Z2, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z2, Z2
+	VSUBPS       Z16, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPMAXSD      Z9, Z2, Z2
+	VPSRLD       $0x18, Z17, Z17
+	VPTERNLOGD   $0xf8, Z8, Z17, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z5, Z0
+	VMOVUPS      Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFMSUB231PS  Z4, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z3, Z0, Z2
+	VFMSUB231PS  Z4, Z2, Z0
+	VFNMADD231PS Z3, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z3, Z0, Z16
+	VFMSUB231PS  Z4, Z16, Z0
+	VFNMADD231PS Z3, Z0, Z16
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z3, Z0, Z17
+	VFMSUB231PS  Z4, Z17, Z0
+	VFNMADD231PS Z3, Z0, Z17
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z17, Z16, Z18
+	VADDPS       Z18, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z11, Z0, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z0, Z0
+	VSUBPS       Z18, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z10, Z0, Z0
+	VPMAXSD      Z9, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z8, Z1, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z1, Z1
+	VSUBPS       Z18, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z8, Z2, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z16, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z11, Z2, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z2, Z2
+	VSUBPS       Z18, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z10, Z2, Z2
+	VPMAXSD      Z9, Z2, Z2
+	VPSRLD       $0x18, Z16, Z16
+	VPTERNLOGD   $0xf8, Z8, Z16, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z17, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z16, Z16
+	VSUBPS       Z18, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
+	VPSRLD       $0x18, Z17, Z17
+	VPTERNLOGD   $0xf8, Z8, Z17, Z16
+
+grouptailnarrow:
+	VPACKSSDW Z1, Z0, Z0
+	VPACKSSDW Z16, Z2, Z2
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z5, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+grouptailback:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z18
+	VBROADCASTSS constantsAVX512<>+212(SB), Z19
+	VPSUBD       Z19, Z18, Z4
+	VBROADCASTSS (DX), Z3
+	VBROADCASTSS constantsAVX512<>+216(SB), Z18
+	VFNMADD231PS Z3, Z4, Z18
+	VBROADCASTSS constantsAVX512<>+220(SB), Z19
+	VFMADD231PS  Z19, Z18, Z18
+	VMULPS       Z4, Z18, Z2
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z7, K6, Z18
+	VMULPS       Z2, Z18, Z19
+	VMOVAPS      Z19, Z1
+	VFMADD231PS  Z4, Z18, Z1
+	VPERMW.Z     (SI), Z6, K6, Z18
+	VMULPS       Z2, Z18, Z19
+	VMOVAPS      Z19, Z0
+	VFMADD231PS  Z4, Z18, Z0
+	VPERMW.Z     64(SI), Z7, K6, Z18
+	VMULPS       Z2, Z18, Z19
+	VMOVAPS      Z19, Z16
+	VFMADD231PS  Z4, Z18, Z16
+	VPERMW.Z     64(SI), Z6, K6, Z18
+	VMULPS       Z2, Z18, Z19
+	VMOVAPS      Z19, Z17
+	VFMADD231PS  Z4, Z18, Z17
+
+longahead:
+	VPERMW.Z    128(SI), Z7, K6, Z18
+	VMULPS      Z2, Z18, Z19
+	VFMADD231PS Z4, Z18, Z19
+	VPERMW.Z    128(SI), Z6, K6, Z18
+	VMULPS      Z2, Z18, Z20
+	VFMADD231PS Z4, Z18, Z20
+	VPERMW.Z    192(SI), Z7, K6, Z18
+	VMULPS      Z2, Z18, Z21
+	VFMADD231PS Z4, Z18, Z21
+	VPERMW.Z    192(SI), Z6, K6, Z18
+	VMULPS      Z2, Z18, Z22
+	VFMADD231PS Z4, Z18, Z22
+	VADDPS      Z0, Z1, Z18
+	VADDPS      Z17, Z16, Z23
+	VADDPS      Z23, Z18, Z18
+	VCMPPS      $0x03, Z18, Z18, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPANDD      Z14, Z1, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z11, Z18, Z23
+	VPMAXUD     Z13, Z23, Z23
+	VPADDD      Z12, Z23, Z23
+	VADDPS      Z23, Z18, Z18
+	VSUBPS      Z23, Z18, Z18
+	VPSRLD      $0x14, Z18, Z18
+	VPSUBD      Z10, Z18, Z18
+	VPMAXSD     Z9, Z18, Z18
+	VPSRLD      $0x18, Z1, Z23
+	VPTERNLOGD  $0xf8, Z8, Z23, Z18
+	VPANDD      Z14, Z0, Z23
+	VPMINUD     Z15, Z23, Z23
+	VPANDD      Z11, Z23, Z24
+	VPMAXUD     Z13, Z24, Z24
+	VPADDD      Z12, Z24, Z24
+	VADDPS      Z24, Z23, Z23
+	VSUBPS      Z24, Z23, Z23
+	VPSRLD      $0x14, Z23, Z23
+	VPSUBD      Z10, Z23, Z23
+	VPMAXSD     Z9, Z23, Z23
+	VPSRLD      $0x18, Z0, Z24
+	VPTERNLOGD  $0xf8, Z8, Z24, Z23
+	VPACKSSDW   Z23, Z18, Z18
+	VPANDD      Z14, Z16, Z23
+	VPMINUD     Z15, Z23, Z23
+	VPANDD      Z11, Z23, Z24
+	VPMAXUD     Z13, Z24, Z24
+	VPADDD      Z12, Z24, Z24
+	VADDPS      Z24, Z23, Z23
+	VSUBPS      Z24, Z23, Z23
+	VPSRLD      $0x14, Z23, Z23
+	VPSUBD      Z10, Z23, Z23
+	VPMAXSD     Z9, Z23, Z23
+	VPSRLD      $0x18, Z16, Z24
+	VPTERNLOGD  $0xf8, Z8, Z24, Z23
+	VPANDD      Z14, Z17, Z24
+	VPMINUD     Z15, Z24, Z24
+	VPANDD      Z11, Z24, Z25
+	VPMAXUD     Z13, Z25, Z25
+	VPADDD      Z12, Z25, Z25
+	VADDPS      Z25, Z24, Z24
+	VSUBPS      Z25, Z24, Z24
+	VPSRLD      $0x14, Z24, Z24
+	VPSUBD      Z10, Z24, Z24
+	VPMAXSD     Z9, Z24, Z24
+	VPSRLD      $0x18, Z17, Z25
+	VPTERNLOGD  $0xf8, Z8, Z25, Z24
+	VPACKSSDW   Z24, Z23, Z23
+	VPACKUSWB   Z23, Z18, Z18
+	VPERMD      Z18, Z5, Z18
+	VMOVUPS     Z18, (DI)
+	VMOVAPS     Z19, Z1
+	VMOVAPS     Z20, Z0
+	VMOVAPS     Z21, Z16
+	VMOVAPS     Z22, Z17
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z7, K6, Z0
+	VMULPS      Z2, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VPERMW.Z    (SI), Z6, K6, Z0
+	VMULPS      Z2, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VPERMW.Z    64(SI), Z7, K6, Z0
+	VMULPS      Z2, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VPERMW.Z    64(SI), Z6, K6, Z0
+	VMULPS      Z2, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	VADDPS      Z16, Z1, Z0
+	VADDPS      Z18, Z17, Z19
+	VADDPS      Z19, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z0, Z0
+	VSUBPS      Z19, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	VPANDD      Z14, Z16, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z1, Z1
+	VSUBPS      Z19, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z8, Z16, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z17, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z1, Z1
+	VSUBPS      Z16, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z17, Z17
+	VPTERNLOGD  $0xf8, Z8, Z17, Z1
+	VPANDD      Z14, Z18, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z11, Z16, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z16, Z16
+	VSUBPS      Z17, Z16, Z16
+	VPSRLD      $0x14, Z16, Z16
+	VPSUBD      Z10, Z16, Z16
+	VPMAXSD     Z9, Z16, Z16
+	VPSRLD      $0x18, Z18, Z18
+	VPTERNLOGD  $0xf8, Z8, Z18, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z5, Z0
+	VMOVUPS     Z0, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z2, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z2, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z2, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z2, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	VADDPS      Z16, Z1, Z0
+	VADDPS      Z18, Z17, Z19
+	VADDPS      Z19, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z0, Z0
+	VSUBPS      Z19, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPANDD      Z14, Z16, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z1, Z1
+	VSUBPS      Z19, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z8, Z16, Z1
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	VPANDD      Z14, Z17, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z11, Z16, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z16, Z16
+	VSUBPS      Z19, Z16, Z16
+	VPSRLD      $0x14, Z16, Z16
+	VPSUBD      Z10, Z16, Z16
+	VPMAXSD     Z9, Z16, Z16
+	VPSRLD      $0x18, Z17, Z17
+	VPTERNLOGD  $0xf8, Z8, Z17, Z16
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	VPANDD      Z14, Z18, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z11, Z17, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z17, Z17
+	VSUBPS      Z19, Z17, Z17
+	VPSRLD      $0x14, Z17, Z17
+	VPSUBD      Z10, Z17, Z17
+	VPMAXSD     Z9, Z17, Z17
+	VPSRLD      $0x18, Z18, Z18
+	VPTERNLOGD  $0xf8, Z8, Z18, Z17
+
+longtailnarrow:
+	VPACKSSDW Z1, Z0, Z0
+	VPACKSSDW Z17, Z16, Z16
+	VPACKUSWB Z16, Z0, Z0
+	VPERMD    Z0, Z5, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPERMW.Z          (SI), Z7, K6, Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFMSUB231PS.BCST  (DX), Z18, Z17
+	VMOVAPS           Z18, Z2
+	VFNMADD231PS.BCST (BX), Z17, Z2
+	VPERMW.Z          (SI), Z6, K6, Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFMSUB231PS.BCST  (DX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFNMADD231PS.BCST (BX), Z17, Z1
+	VPERMW.Z          64(SI), Z7, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z17
+	VMOVAPS           Z18, Z0
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VPERMW.Z          64(SI), Z6, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFNMADD231PS.BCST 4(BX), Z17, Z16
+
+short2ahead:
+	VPERMW.Z          128(SI), Z7, K6, Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z17
+	VFNMADD231PS.BCST 8(BX), Z17, Z18
+	VPERMW.Z          128(SI), Z6, K6, Z17
+	VMULPS.BCST       8(BX), Z17, Z19
+	VFMSUB231PS.BCST  8(DX), Z19, Z17
+	VFNMADD231PS.BCST 8(BX), Z17, Z19
+	VPERMW.Z          192(SI), Z7, K6, Z17
+	VMULPS.BCST       12(BX), Z17, Z20
+	VFMSUB231PS.BCST  12(DX), Z20, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z20
+	VPERMW.Z          192(SI), Z6, K6, Z17
+	VMULPS.BCST       12(BX), Z17, Z21
+	VFMSUB231PS.BCST  12(DX), Z21, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z21
+	VADDPS            Z1, Z2, Z17
+	VADDPS            Z16, Z0, Z22
+	VADDPS            Z22, Z17, Z17
+	VCMPPS            $0x03, Z17, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z14, Z2, Z17
+	VPMINUD           Z15, Z17, Z17
+	VPANDD            Z11, Z17, Z22
+	VPMAXUD           Z13, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z17, Z17
+	VSUBPS            Z22, Z17, Z17
+	VPSRLD            $0x14, Z17, Z17
+	VPSUBD            Z10, Z17, Z17
+	VPMAXSD           Z9, Z17, Z17
+	VPSRLD            $0x18, Z2, Z22
+	VPTERNLOGD        $0xf8, Z8, Z22, Z17
+	VPANDD            Z14, Z1, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z13, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z22, Z22
+	VSUBPS            Z23, Z22, Z22
+	VPSRLD            $0x14, Z22, Z22
+	VPSUBD            Z10, Z22, Z22
+	VPMAXSD           Z9, Z22, Z22
+	VPSRLD            $0x18, Z1, Z23
+	VPTERNLOGD        $0xf8, Z8, Z23, Z22
+	VPACKSSDW         Z22, Z17, Z17
+	VPANDD            Z14, Z0, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z11, Z22, Z23
+	VPMAXUD           Z13, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z22, Z22
+	VSUBPS            Z23, Z22, Z22
+	VPSRLD            $0x14, Z22, Z22
+	VPSUBD            Z10, Z22, Z22
+	VPMAXSD           Z9, Z22, Z22
+	VPSRLD            $0x18, Z0, Z23
+	VPTERNLOGD        $0xf8, Z8, Z23, Z22
+	VPANDD            Z14, Z16, Z23
+	VPMINUD           Z15, Z23, Z23
+	VPANDD            Z11, Z23, Z24
+	VPMAXUD           Z13, Z24, Z24
+	VPADDD            Z12, Z24, Z24
+	VADDPS            Z24, Z23, Z23
+	VSUBPS            Z24, Z23, Z23
+	VPSRLD            $0x14, Z23, Z23
+	VPSUBD            Z10, Z23, Z23
+	VPMAXSD           Z9, Z23, Z23
+	VPSRLD            $0x18, Z16, Z24
+	VPTERNLOGD        $0xf8, Z8, Z24, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPACKUSWB         Z22, Z17, Z17
+	VPERMD            Z17, Z5, Z17
+	VMOVUPS           Z17, (DI)
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VPERMW.Z          (SI), Z7, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VPERMW.Z          (SI), Z6, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z7, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z6, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
 	VADDPS            Z2, Z1, Z0
 	VADDPS            Z17, Z16, Z18
 	VADDPS            Z18, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
-	JNE               short4rare
+	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
 	VPANDD            Z11, Z0, Z18
@@ -9425,7 +10320,223 @@ short4loop:
 	VPTERNLOGD        $0xf8, Z8, Z17, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
+	VPERMD            Z0, Z5, Z0
+	VMOVUPS           Z0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPERMW.Z          (SI), Z7, K6, Z19
+	VMULPS.BCST       (BX), Z19, Z20
+	VFMSUB231PS.BCST  (DX), Z20, Z19
+	VMOVAPS           Z20, Z0
+	VFNMADD231PS.BCST (BX), Z19, Z0
+	VPERMW.Z          (SI), Z6, K6, Z19
+	VMULPS.BCST       4(BX), Z19, Z20
+	VFMSUB231PS.BCST  4(DX), Z20, Z19
+	VMOVAPS           Z20, Z16
+	VFNMADD231PS.BCST 4(BX), Z19, Z16
+	VPERMW.Z          64(SI), Z7, K6, Z19
+	VMULPS.BCST       8(BX), Z19, Z20
+	VFMSUB231PS.BCST  8(DX), Z20, Z19
+	VMOVAPS           Z20, Z17
+	VFNMADD231PS.BCST 8(BX), Z19, Z17
+	VPERMW.Z          64(SI), Z6, K6, Z19
+	VMULPS.BCST       12(BX), Z19, Z20
+	VFMSUB231PS.BCST  12(DX), Z20, Z19
+	VMOVAPS           Z20, Z18
+	VFNMADD231PS.BCST 12(BX), Z19, Z18
+
+short4ahead:
+	VPERMW.Z          128(SI), Z7, K6, Z19
+	VMULPS.BCST       16(BX), Z19, Z20
+	VFMSUB231PS.BCST  16(DX), Z20, Z19
+	VFNMADD231PS.BCST 16(BX), Z19, Z20
+	VPERMW.Z          128(SI), Z6, K6, Z19
+	VMULPS.BCST       20(BX), Z19, Z21
+	VFMSUB231PS.BCST  20(DX), Z21, Z19
+	VFNMADD231PS.BCST 20(BX), Z19, Z21
+	VPERMW.Z          192(SI), Z7, K6, Z19
+	VMULPS.BCST       24(BX), Z19, Z22
+	VFMSUB231PS.BCST  24(DX), Z22, Z19
+	VFNMADD231PS.BCST 24(BX), Z19, Z22
+	VPERMW.Z          192(SI), Z6, K6, Z19
+	VMULPS.BCST       28(BX), Z19, Z23
+	VFMSUB231PS.BCST  28(DX), Z23, Z19
+	VFNMADD231PS.BCST 28(BX), Z19, Z23
+	VADDPS            Z16, Z0, Z19
+	VADDPS            Z18, Z17, Z24
+	VADDPS            Z24, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z14, Z0, Z19
+	VPMINUD           Z15, Z19, Z19
+	VPANDD            Z11, Z19, Z24
+	VPMAXUD           Z13, Z24, Z24
+	VPADDD            Z12, Z24, Z24
+	VADDPS            Z24, Z19, Z19
+	VSUBPS            Z24, Z19, Z19
+	VPSRLD            $0x14, Z19, Z19
+	VPSUBD            Z10, Z19, Z19
+	VPMAXSD           Z9, Z19, Z19
+	VPSRLD            $0x18, Z0, Z24
+	VPTERNLOGD        $0xf8, Z8, Z24, Z19
+	VPANDD            Z14, Z16, Z24
+	VPMINUD           Z15, Z24, Z24
+	VPANDD            Z11, Z24, Z25
+	VPMAXUD           Z13, Z25, Z25
+	VPADDD            Z12, Z25, Z25
+	VADDPS            Z25, Z24, Z24
+	VSUBPS            Z25, Z24, Z24
+	VPSRLD            $0x14, Z24, Z24
+	VPSUBD            Z10, Z24, Z24
+	VPMAXSD           Z9, Z24, Z24
+	VPSRLD            $0x18, Z16, Z25
+	VPTERNLOGD        $0xf8, Z8, Z25, Z24
+	VPACKSSDW         Z24, Z19, Z19
+	VPANDD            Z14, Z17, Z24
+	VPMINUD           Z15, Z24, Z24
+	VPANDD            Z11, Z24, Z25
+	VPMAXUD           Z13, Z25, Z25
+	VPADDD            Z12, Z25, Z25
+	VADDPS            Z25, Z24, Z24
+	VSUBPS            Z25, Z24, Z24
+	VPSRLD            $0x14, Z24, Z24
+	VPSUBD            Z10, Z24, Z24
+	VPMAXSD           Z9, Z24, Z24
+	VPSRLD            $0x18, Z17, Z25
+	VPTERNLOGD        $0xf8, Z8, Z25, Z24
+	VPANDD            Z14, Z18, Z25
+	VPMINUD           Z15, Z25, Z25
+	VPANDD            Z11, Z25, Z26
+	VPMAXUD           Z13, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z25, Z25
+	VSUBPS            Z26, Z25, Z25
+	VPSRLD            $0x14, Z25, Z25
+	VPSUBD            Z10, Z25, Z25
+	VPMAXSD           Z9, Z25, Z25
+	VPSRLD            $0x18, Z18, Z26
+	VPTERNLOGD        $0xf8, Z8, Z26, Z25
+	VPACKSSDW         Z25, Z24, Z24
+	VPACKUSWB         Z24, Z19, Z19
+	VPERMD            Z19, Z5, Z19
+	VMOVUPS           Z19, (DI)
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	VMOVAPS           Z23, Z18
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VBROADCASTSS      8(DX), Z2
+	VBROADCASTSS      12(DX), Z1
+	VPERMW.Z          (SI), Z7, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z16
+	VPERMW.Z          (SI), Z6, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VPERMW.Z          64(SI), Z7, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z18
+	VPERMW.Z          64(SI), Z6, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z16, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z11, Z0, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z0
+	VSUBPS            Z20, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPMAXSD           Z9, Z0, Z0
+	VPSRLD            $0x18, Z16, Z16
+	VPTERNLOGD        $0xf8, Z8, Z16, Z0
+	VPANDD            Z14, Z17, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z11, Z16, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z16, Z16
+	VSUBPS            Z20, Z16, Z16
+	VPSRLD            $0x14, Z16, Z16
+	VPSUBD            Z10, Z16, Z16
+	VPMAXSD           Z9, Z16, Z16
+	VPSRLD            $0x18, Z17, Z17
+	VPTERNLOGD        $0xf8, Z8, Z17, Z16
+	VPACKSSDW         Z16, Z0, Z0
+	VPANDD            Z14, Z18, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z11, Z16, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z12, Z17, Z17
+	VADDPS            Z17, Z16, Z16
+	VSUBPS            Z17, Z16, Z16
+	VPSRLD            $0x14, Z16, Z16
+	VPSUBD            Z10, Z16, Z16
+	VPMAXSD           Z9, Z16, Z16
+	VPSRLD            $0x18, Z18, Z18
+	VPTERNLOGD        $0xf8, Z8, Z18, Z16
+	VPANDD            Z14, Z19, Z17
+	VPMINUD           Z15, Z17, Z17
+	VPANDD            Z11, Z17, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z17, Z17
+	VSUBPS            Z18, Z17, Z17
+	VPSRLD            $0x14, Z17, Z17
+	VPSUBD            Z10, Z17, Z17
+	VPMAXSD           Z9, Z17, Z17
+	VPSRLD            $0x18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z8, Z19, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPACKUSWB         Z16, Z0, Z0
+	VPERMD            Z0, Z5, Z0
 	VMOVUPS           Z0, (DI)
 
 short4back:
@@ -9452,36 +10563,32 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z7, K6, Z0
 	VMOVUPS      (BX), Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS      (DX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z6, K6, Z0
 	VMOVUPS      64(BX), Z1
 	VMULPS       Z1, Z0, Z3
 	VMOVUPS      64(DX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z7, K6, Z0
 	VMOVUPS      128(BX), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
+	VMOVUPS      128(DX), Z16
+	VFMSUB231PS  Z16, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z6, K6, Z0
 	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
+	VMULPS       Z1, Z0, Z16
+	VMOVUPS      192(DX), Z17
+	VFMSUB231PS  Z17, Z16, Z0
+	VFNMADD231PS Z1, Z0, Z16
 	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
+	VADDPS       Z16, Z4, Z1
 	VADDPS       Z1, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
@@ -9523,7 +10630,7 @@ laneloop:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z4, Z4
 	VPTERNLOGD   $0xf8, Z8, Z4, Z1
-	VPANDD       Z14, Z5, Z2
+	VPANDD       Z14, Z16, Z2
 	VPMINUD      Z15, Z2, Z2
 	VPANDD       Z11, Z2, Z3
 	VPMAXUD      Z13, Z3, Z3
@@ -9533,11 +10640,11 @@ laneloop:
 	VPSRLD       $0x14, Z2, Z2
 	VPSUBD       Z10, Z2, Z2
 	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z8, Z5, Z2
+	VPSRLD       $0x18, Z16, Z16
+	VPTERNLOGD   $0xf8, Z8, Z16, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
+	VPERMD       Z0, Z5, Z0
 	VMOVUPS      Z0, (DI)
 
 laneback:
@@ -9554,7 +10661,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -9563,35 +10671,35 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K6, Z5
-	VFMSUB231PS  Z5, Z4, Z0
+	VMOVUPS.Z    128(DX), K7, Z16
+	VFMSUB231PS  Z16, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
+	VMOVUPS.Z    192(BX), K7, Z1
+	VMULPS       Z1, Z0, Z16
+	VMOVUPS.Z    192(DX), K7, Z17
+	VFMSUB231PS  Z17, Z16, Z0
+	VFNMADD231PS Z1, Z0, Z16
 	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
+	VADDPS       Z16, Z4, Z1
 	VADDPS       Z1, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
@@ -9638,7 +10746,7 @@ lanetail:
 	VPTERNLOGD   $0xf8, Z8, Z4, Z2
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z3
+	VPANDD       Z14, Z16, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z11, Z3, Z4
 	VPMAXUD      Z13, Z4, Z4
@@ -9648,14 +10756,15 @@ lanetail:
 	VPSRLD       $0x14, Z3, Z3
 	VPSUBD       Z10, Z3, Z3
 	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z5, Z5
-	VPTERNLOGD   $0xf8, Z8, Z5, Z3
+	VPSRLD       $0x18, Z16, Z16
+	VPTERNLOGD   $0xf8, Z8, Z16, Z3
 
 lanetailnarrow:
 	VPACKSSDW Z1, Z0, Z0
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
-	VPERMD    Z0, Z7, Z0
+	VPERMD    Z0, Z5, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -9674,39 +10783,35 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFMSUB231PS  Z4, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	VPERMW.Z     (SI), Z6, K6, Z0
+	VMULPS       Z3, Z0, Z2
+	VFMSUB231PS  Z4, Z2, Z0
+	VFNMADD231PS Z3, Z0, Z2
+	VPERMW.Z     64(SI), Z7, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFMSUB231PS  Z4, Z16, Z0
+	VFNMADD231PS Z3, Z0, Z16
+	VPERMW.Z     64(SI), Z6, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFMSUB231PS  Z4, Z17, Z0
+	VFNMADD231PS Z3, Z0, Z17
 	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
+	VADDPS       Z17, Z16, Z18
+	VADDPS       Z18, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
+	VPANDD       Z11, Z0, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z0, Z0
+	VSUBPS       Z18, Z0, Z0
 	VPSRLD       $0x14, Z0, Z0
 	VPSUBD       Z10, Z0, Z0
 	VPMAXSD      Z9, Z0, Z0
@@ -9714,18 +10819,18 @@ groupstream:
 	VPTERNLOGD   $0xf8, Z8, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z1, Z1
-	VSUBPS       Z16, Z1, Z1
+	VPANDD       Z11, Z1, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z1, Z1
+	VSUBPS       Z18, Z1, Z1
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z2, Z2
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
+	VPANDD       Z14, Z16, Z1
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z11, Z1, Z2
 	VPMAXUD      Z13, Z2, Z2
@@ -9735,23 +10840,23 @@ groupstream:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z8, Z3, Z1
-	VPANDD       Z14, Z4, Z2
+	VPSRLD       $0x18, Z16, Z16
+	VPTERNLOGD   $0xf8, Z8, Z16, Z1
+	VPANDD       Z14, Z17, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
+	VPANDD       Z11, Z2, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z2, Z2
+	VSUBPS       Z16, Z2, Z2
 	VPSRLD       $0x14, Z2, Z2
 	VPSUBD       Z10, Z2, Z2
 	VPMAXSD      Z9, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z8, Z4, Z2
+	VPSRLD       $0x18, Z17, Z17
+	VPTERNLOGD   $0xf8, Z8, Z17, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z7, Z0
+	VPERMD       Z0, Z5, Z0
 	VMOVNTPS     Z0, (DI)
 	ADDQ         $+64, DI
 	ADDQ         $+128, SI
@@ -9761,50 +10866,13 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS     Z3, Z4, Z0
-	VADDPS     Z1, Z2, Z16
-	VADDPS     Z16, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
+	VADDPS     Z1, Z2, Z17
+	VADDPS     Z16, Z0, Z18
+	VADDPS     Z18, Z17, Z17
+	VCMPPS     $0x03, Z17, Z17, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPANDD     Z14, Z4, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z12, Z16, Z16
-	VADDPS     Z16, Z0, Z0
-	VSUBPS     Z16, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z4, Z16
-	VPTERNLOGD $0xf8, Z8, Z16, Z0
-	VPANDD     Z14, Z3, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z11, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z12, Z17, Z17
-	VADDPS     Z17, Z16, Z16
-	VSUBPS     Z17, Z16, Z16
-	VPSRLD     $0x14, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
-	VPMAXSD    Z9, Z16, Z16
-	VPSRLD     $0x18, Z3, Z17
-	VPTERNLOGD $0xf8, Z8, Z17, Z16
-	VPACKSSDW  Z16, Z0, Z0
-	VPANDD     Z14, Z2, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z11, Z16, Z17
-	VPMAXUD    Z13, Z17, Z17
-	VPADDD     Z12, Z17, Z17
-	VADDPS     Z17, Z16, Z16
-	VSUBPS     Z17, Z16, Z16
-	VPSRLD     $0x14, Z16, Z16
-	VPSUBD     Z10, Z16, Z16
-	VPMAXSD    Z9, Z16, Z16
-	VPSRLD     $0x18, Z2, Z17
-	VPTERNLOGD $0xf8, Z8, Z17, Z16
-	VPANDD     Z14, Z1, Z17
+	VPANDD     Z14, Z2, Z17
 	VPMINUD    Z15, Z17, Z17
 	VPANDD     Z11, Z17, Z18
 	VPMAXUD    Z13, Z18, Z18
@@ -9814,21 +10882,57 @@ grouplast:
 	VPSRLD     $0x14, Z17, Z17
 	VPSUBD     Z10, Z17, Z17
 	VPMAXSD    Z9, Z17, Z17
-	VPSRLD     $0x18, Z1, Z18
+	VPSRLD     $0x18, Z2, Z18
 	VPTERNLOGD $0xf8, Z8, Z18, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z16, Z0, Z0
-	VPERMD     Z0, Z7, Z0
-	VMOVUPS    Z0, (DI)
+	VPANDD     Z14, Z1, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z11, Z18, Z19
+	VPMAXUD    Z13, Z19, Z19
+	VPADDD     Z12, Z19, Z19
+	VADDPS     Z19, Z18, Z18
+	VSUBPS     Z19, Z18, Z18
+	VPSRLD     $0x14, Z18, Z18
+	VPSUBD     Z10, Z18, Z18
+	VPMAXSD    Z9, Z18, Z18
+	VPSRLD     $0x18, Z1, Z19
+	VPTERNLOGD $0xf8, Z8, Z19, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPANDD     Z14, Z0, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z11, Z18, Z19
+	VPMAXUD    Z13, Z19, Z19
+	VPADDD     Z12, Z19, Z19
+	VADDPS     Z19, Z18, Z18
+	VSUBPS     Z19, Z18, Z18
+	VPSRLD     $0x14, Z18, Z18
+	VPSUBD     Z10, Z18, Z18
+	VPMAXSD    Z9, Z18, Z18
+	VPSRLD     $0x18, Z0, Z19
+	VPTERNLOGD $0xf8, Z8, Z19, Z18
+	VPANDD     Z14, Z16, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z11, Z19, Z20
+	VPMAXUD    Z13, Z20, Z20
+	VPADDD     Z12, Z20, Z20
+	VADDPS     Z20, Z19, Z19
+	VSUBPS     Z20, Z19, Z19
+	VPSRLD     $0x14, Z19, Z19
+	VPSUBD     Z10, Z19, Z19
+	VPMAXSD    Z9, Z19, Z19
+	VPSRLD     $0x18, Z16, Z20
+	VPTERNLOGD $0xf8, Z8, Z20, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPACKUSWB  Z18, Z17, Z17
+	VPERMD     Z17, Z5, Z17
+	VMOVUPS    Z17, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, R9
 	JMP        groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -9840,65 +10944,62 @@ grouprare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
+	VPERMW.Z     (SI), Z6, K6, Z0
+	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPERMW.Z     64(SI), Z7, K6, Z0
+	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z16
+	VPERMW.Z     64(SI), Z6, K6, Z0
+	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
+	VPANDD       Z14, Z0, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z11, Z17, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VPSRLD       $0x14, Z17, Z17
+	VPSUBD       Z10, Z17, Z17
+	VPMAXSD      Z9, Z17, Z17
+	VBLENDMPS    Z17, Z2, K1, Z17
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
+	VPTERNLOGD   $0xf8, Z8, Z0, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPACKUSWB    Z16, Z1, Z1
+	VPERMD       Z1, Z5, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
@@ -9907,9 +11008,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -9928,8 +11029,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -9937,9 +11038,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -9958,8 +11059,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -9967,9 +11068,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -9988,8 +11089,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -9997,9 +11098,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -10009,10 +11110,11 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -10024,59 +11126,17 @@ grouptailrare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	CMPQ         R8, $+33
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
-	CMPQ         R8, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z16
 	VPMINUD      Z15, Z16, Z16
@@ -10091,12 +11151,55 @@ grouptailrare:
 	VBLENDMPS    Z16, Z2, K1, Z16
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z16
+	CMPQ         R8, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z11, Z17, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VPSRLD       $0x14, Z17, Z17
+	VPSUBD       Z10, Z17, Z17
+	VPMAXSD      Z9, Z17, Z17
+	VBLENDMPS    Z17, Z2, K1, Z17
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z17
+	CMPQ         R8, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z11, Z18, Z19
+	VPMAXUD      Z13, Z19, Z19
+	VPADDD       Z12, Z19, Z19
+	VADDPS       Z19, Z18, Z18
+	VSUBPS       Z19, Z18, Z18
+	VPSRLD       $0x14, Z18, Z18
+	VPSUBD       Z10, Z18, Z18
+	VPMAXSD      Z9, Z18, Z18
+	VBLENDMPS    Z18, Z2, K1, Z18
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z18
 
 grouptailrarenarrow:
-	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z16, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
+	VPACKSSDW Z16, Z1, Z1
+	VPACKSSDW Z18, Z17, Z17
+	VPACKUSWB Z17, Z1, Z1
+	VPERMD    Z1, Z5, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -10110,209 +11213,281 @@ groupmeetrare:
 	ADDQ $+64, R12
 	JMP  grouppieces
 
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z11, Z0, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z0
-	VSUBPS            Z16, Z0, Z0
-	VPSRLD            $0x14, Z0, Z0
-	VPSUBD            Z10, Z0, Z0
-	VPMAXSD           Z9, Z0, Z0
-	VPSRLD            $0x18, Z1, Z1
-	VPTERNLOGD        $0xf8, Z8, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z16
-	VPMAXUD           Z13, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z1, Z1
-	VSUBPS            Z16, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z2, Z2
-	VPTERNLOGD        $0xf8, Z8, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z11, Z1, Z2
-	VPMAXUD           Z13, Z2, Z2
-	VPADDD            Z12, Z2, Z2
-	VADDPS            Z2, Z1, Z1
-	VSUBPS            Z2, Z1, Z1
-	VPSRLD            $0x14, Z1, Z1
-	VPSUBD            Z10, Z1, Z1
-	VPMAXSD           Z9, Z1, Z1
-	VPSRLD            $0x18, Z3, Z3
-	VPTERNLOGD        $0xf8, Z8, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z11, Z2, Z3
-	VPMAXUD           Z13, Z3, Z3
-	VPADDD            Z12, Z3, Z3
-	VADDPS            Z3, Z2, Z2
-	VSUBPS            Z3, Z2, Z2
-	VPSRLD            $0x14, Z2, Z2
-	VPSUBD            Z10, Z2, Z2
-	VPMAXSD           Z9, Z2, Z2
-	VPSRLD            $0x18, Z4, Z4
-	VPTERNLOGD        $0xf8, Z8, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
-	VMOVNTPS          Z0, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z7, K6, Z0
+	VMULPS      Z2, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VPERMW.Z    (SI), Z6, K6, Z0
+	VMULPS      Z2, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VPERMW.Z    64(SI), Z7, K6, Z0
+	VMULPS      Z2, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VPERMW.Z    64(SI), Z6, K6, Z0
+	VMULPS      Z2, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	VADDPS      Z16, Z1, Z0
+	VADDPS      Z18, Z17, Z19
+	VADDPS      Z19, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z0, Z0
+	VSUBPS      Z19, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	VPANDD      Z14, Z16, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z19
+	VPMAXUD     Z13, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z1, Z1
+	VSUBPS      Z19, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z8, Z16, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z17, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z1, Z1
+	VSUBPS      Z16, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z17, Z17
+	VPTERNLOGD  $0xf8, Z8, Z17, Z1
+	VPANDD      Z14, Z18, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z11, Z16, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z16, Z16
+	VSUBPS      Z17, Z16, Z16
+	VPSRLD      $0x14, Z16, Z16
+	VPSUBD      Z10, Z16, Z16
+	VPMAXSD     Z9, Z16, Z16
+	VPSRLD      $0x18, Z18, Z18
+	VPTERNLOGD  $0xf8, Z8, Z18, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z5, Z0
+	VMOVNTPS    Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
 
-short2rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
+longrare:
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z2
-	VPMAXUD      Z13, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
+	VPANDD       Z11, Z1, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z1, Z1
+	VSUBPS       Z16, Z1, Z1
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
-	VBLENDMPS    Z1, Z2, K1, Z1
+	VBROADCASTSS constantsAVX512<>+224(SB), Z16
+	VBLENDMPS    Z1, Z16, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
+	VPERMW.Z     (SI), Z6, K6, Z0
+	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
+	VPANDD       Z14, Z0, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z11, Z17, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VPSRLD       $0x14, Z17, Z17
+	VPSUBD       Z10, Z17, Z17
+	VPMAXSD      Z9, Z17, Z17
+	VBLENDMPS    Z17, Z16, K1, Z17
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z17
+	VPACKSSDW    Z17, Z1, Z1
+	VPERMW.Z     64(SI), Z7, K6, Z0
+	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPSRLD       $0x14, Z3, Z3
-	VPSUBD       Z10, Z3, Z3
-	VPMAXSD      Z9, Z3, Z3
-	VBLENDMPS    Z3, Z2, K1, Z3
+	VPANDD       Z14, Z0, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z11, Z17, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VPSRLD       $0x14, Z17, Z17
+	VPSUBD       Z10, Z17, Z17
+	VPMAXSD      Z9, Z17, Z17
+	VBLENDMPS    Z17, Z16, K1, Z17
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z17
+	VPERMW.Z     64(SI), Z6, K6, Z0
+	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z16
+	VPANDD       Z14, Z0, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z11, Z18, Z19
+	VPMAXUD      Z13, Z19, Z19
+	VPADDD       Z12, Z19, Z19
+	VADDPS       Z19, Z18, Z18
+	VSUBPS       Z19, Z18, Z18
+	VPSRLD       $0x14, Z18, Z18
+	VPSUBD       Z10, Z18, Z18
+	VPMAXSD      Z9, Z18, Z18
+	VBLENDMPS    Z18, Z16, K1, Z18
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z18
+	VPACKSSDW    Z18, Z17, Z17
+	VPACKUSWB    Z17, Z1, Z1
+	VPERMD       Z1, Z5, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          longback
+
+longtailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z16
 	VPMAXUD      Z13, Z16, Z16
 	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VBLENDMPS    Z4, Z2, K1, Z4
+	VADDPS       Z16, Z1, Z1
+	VSUBPS       Z16, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+224(SB), Z16
+	VBLENDMPS    Z1, Z16, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
-	VMOVUPS      Z1, (DI)
-	JMP          short2back
+	VPTERNLOGD   $0xf8, Z8, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z11, Z17, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VPSRLD       $0x14, Z17, Z17
+	VPSUBD       Z10, Z17, Z17
+	VPMAXSD      Z9, Z17, Z17
+	VBLENDMPS    Z17, Z16, K1, Z17
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z17
+	CMPQ         R8, $+33
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z11, Z18, Z19
+	VPMAXUD      Z13, Z19, Z19
+	VPADDD       Z12, Z19, Z19
+	VADDPS       Z19, Z18, Z18
+	VSUBPS       Z19, Z18, Z18
+	VPSRLD       $0x14, Z18, Z18
+	VPSUBD       Z10, Z18, Z18
+	VPMAXSD      Z9, Z18, Z18
+	VBLENDMPS    Z18, Z16, K1, Z18
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z18
+	CMPQ         R8, $+49
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z19
+	VPMINUD      Z15, Z19, Z19
+	VPANDD       Z11, Z19, Z20
+	VPMAXUD      Z13, Z20, Z20
+	VPADDD       Z12, Z20, Z20
+	VADDPS       Z20, Z19, Z19
+	VSUBPS       Z20, Z19, Z19
+	VPSRLD       $0x14, Z19, Z19
+	VPSUBD       Z10, Z19, Z19
+	VPMAXSD      Z9, Z19, Z19
+	VBLENDMPS    Z19, Z16, K1, Z19
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z19
 
-short4stream:
+longtailrarenarrow:
+	VPACKSSDW Z17, Z1, Z1
+	VPACKSSDW Z19, Z18, Z18
+	VPACKUSWB Z18, Z1, Z1
+	VPERMD    Z1, Z5, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
+
+short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VPERMW.Z          (SI), Z7, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VPERMW.Z          (SI), Z6, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z7, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z6, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
 	VADDPS            Z2, Z1, Z0
 	VADDPS            Z17, Z16, Z18
 	VADDPS            Z18, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
-	JNE               short4rare
+	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
 	VPANDD            Z11, Z0, Z18
@@ -10364,21 +11539,20 @@ short4stream:
 	VPTERNLOGD        $0xf8, Z8, Z17, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z7, Z0
+	VPERMD            Z0, Z5, Z0
 	VMOVNTPS          Z0, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
 	ADDQ              $+64, DI
 	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
-short4rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z6, Z0, Z0
+short2rare:
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -10390,30 +11564,11 @@ short4rare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z16
-	VPMINUD      Z15, Z16, Z16
-	VPANDD       Z11, Z16, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPSRLD       $0x14, Z16, Z16
-	VPSUBD       Z10, Z16, Z16
-	VPMAXSD      Z9, Z16, Z16
-	VBLENDMPS    Z16, Z2, K1, Z16
-	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VPACKSSDW    Z16, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z6, K6, Z0
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z16
@@ -10429,8 +11584,24 @@ short4rare:
 	VBLENDMPS    Z16, Z2, K1, Z16
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPACKSSDW    Z16, Z1, Z1
+	VPERMW.Z     64(SI), Z7, K6, Z0
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z16
+	VPERMW.Z     64(SI), Z6, K6, Z0
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z17
@@ -10448,13 +11619,176 @@ short4rare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z17
 	VPACKSSDW    Z17, Z16, Z16
 	VPACKUSWB    Z16, Z1, Z1
-	VPERMD       Z1, Z7, Z1
+	VPERMD       Z1, Z5, Z1
 	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VBROADCASTSS      8(DX), Z2
+	VBROADCASTSS      12(DX), Z1
+	VPERMW.Z          (SI), Z7, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z16
+	VPERMW.Z          (SI), Z6, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VPERMW.Z          64(SI), Z7, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z18
+	VPERMW.Z          64(SI), Z6, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z16, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z11, Z0, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z0, Z0
+	VSUBPS            Z20, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z10, Z0, Z0
+	VPMAXSD           Z9, Z0, Z0
+	VPSRLD            $0x18, Z16, Z16
+	VPTERNLOGD        $0xf8, Z8, Z16, Z0
+	VPANDD            Z14, Z17, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z11, Z16, Z20
+	VPMAXUD           Z13, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z16, Z16
+	VSUBPS            Z20, Z16, Z16
+	VPSRLD            $0x14, Z16, Z16
+	VPSUBD            Z10, Z16, Z16
+	VPMAXSD           Z9, Z16, Z16
+	VPSRLD            $0x18, Z17, Z17
+	VPTERNLOGD        $0xf8, Z8, Z17, Z16
+	VPACKSSDW         Z16, Z0, Z0
+	VPANDD            Z14, Z18, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z11, Z16, Z17
+	VPMAXUD           Z13, Z17, Z17
+	VPADDD            Z12, Z17, Z17
+	VADDPS            Z17, Z16, Z16
+	VSUBPS            Z17, Z16, Z16
+	VPSRLD            $0x14, Z16, Z16
+	VPSUBD            Z10, Z16, Z16
+	VPMAXSD           Z9, Z16, Z16
+	VPSRLD            $0x18, Z18, Z18
+	VPTERNLOGD        $0xf8, Z8, Z18, Z16
+	VPANDD            Z14, Z19, Z17
+	VPMINUD           Z15, Z17, Z17
+	VPANDD            Z11, Z17, Z18
+	VPMAXUD           Z13, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z17, Z17
+	VSUBPS            Z18, Z17, Z17
+	VPSRLD            $0x14, Z17, Z17
+	VPSUBD            Z10, Z17, Z17
+	VPMAXSD           Z9, Z17, Z17
+	VPSRLD            $0x18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z8, Z19, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPACKUSWB         Z16, Z0, Z0
+	VPERMD            Z0, Z5, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VDIVPS       Z4, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
+	VBROADCASTSS constantsAVX512<>+224(SB), Z17
+	VBLENDMPS    Z16, Z17, K1, Z16
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z16
+	VPERMW.Z     (SI), Z6, K6, Z0
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z11, Z18, Z19
+	VPMAXUD      Z13, Z19, Z19
+	VPADDD       Z12, Z19, Z19
+	VADDPS       Z19, Z18, Z18
+	VSUBPS       Z19, Z18, Z18
+	VPSRLD       $0x14, Z18, Z18
+	VPSUBD       Z10, Z18, Z18
+	VPMAXSD      Z9, Z18, Z18
+	VBLENDMPS    Z18, Z17, K1, Z18
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z18
+	VPACKSSDW    Z18, Z16, Z16
+	VPERMW.Z     64(SI), Z7, K6, Z0
+	VDIVPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z18
+	VPMINUD      Z15, Z18, Z18
+	VPANDD       Z11, Z18, Z19
+	VPMAXUD      Z13, Z19, Z19
+	VPADDD       Z12, Z19, Z19
+	VADDPS       Z19, Z18, Z18
+	VSUBPS       Z19, Z18, Z18
+	VPSRLD       $0x14, Z18, Z18
+	VPSUBD       Z10, Z18, Z18
+	VPMAXSD      Z9, Z18, Z18
+	VBLENDMPS    Z18, Z17, K1, Z18
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z18
+	VPERMW.Z     64(SI), Z6, K6, Z0
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z19
+	VPMINUD      Z15, Z19, Z19
+	VPANDD       Z11, Z19, Z20
+	VPMAXUD      Z13, Z20, Z20
+	VPADDD       Z12, Z20, Z20
+	VADDPS       Z20, Z19, Z19
+	VSUBPS       Z20, Z19, Z19
+	VPSRLD       $0x14, Z19, Z19
+	VPSUBD       Z10, Z19, Z19
+	VPMAXSD      Z9, Z19, Z19
+	VBLENDMPS    Z19, Z17, K1, Z19
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z19
+	VPACKSSDW    Z19, Z18, Z18
+	VPACKUSWB    Z18, Z16, Z16
+	VPERMD       Z16, Z5, Z16
+	VMOVUPS      Z16, (DI)
 	JMP          short4back
 
 lanerare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z7, K6, Z0
 	VMOVUPS      (DX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -10468,12 +11802,11 @@ lanerare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z6, K6, Z0
 	VMOVUPS      64(DX), Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -10491,8 +11824,7 @@ lanerare:
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z7, K6, Z0
 	VMOVUPS      128(DX), Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -10509,18 +11841,17 @@ lanerare:
 	VBLENDMPS    Z3, Z2, K1, Z3
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z6, K6, Z0
 	VMOVUPS      192(DX), Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
+	VPANDD       Z11, Z4, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z4, Z4
+	VSUBPS       Z16, Z4, Z4
 	VPSRLD       $0x14, Z4, Z4
 	VPSUBD       Z10, Z4, Z4
 	VPMAXSD      Z9, Z4, Z4
@@ -10529,11 +11860,12 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
+	VPERMD       Z1, Z5, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -10550,17 +11882,17 @@ lanetailrare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+224(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(DX), K6, Z3
+	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -10578,20 +11910,20 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(DX), K7, Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
+	VPANDD       Z11, Z4, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z4, Z4
+	VSUBPS       Z16, Z4, Z4
 	VPSRLD       $0x14, Z4, Z4
 	VPSUBD       Z10, Z4, Z4
 	VPMAXSD      Z9, Z4, Z4
@@ -10600,32 +11932,33 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(DX), K6, Z5
-	VDIVPS       Z5, Z0, Z0
+	VMOVUPS.Z    192(DX), K7, Z16
+	VDIVPS       Z16, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VPSRLD       $0x14, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
-	VPMAXSD      Z9, Z5, Z5
-	VBLENDMPS    Z5, Z2, K1, Z5
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z5
+	VPTERNLOGD   $0xf8, Z8, Z0, Z16
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
+	VPACKSSDW Z16, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
+	VPERMD    Z1, Z5, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -10633,21 +11966,25 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0xb000000, Z11 0x7f800000, Z10 0x3c0, Z9 0x0, Z8 0x80, Z7 table
-	// per group: Z6 recip
-	// vector registers in use at once: 22
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0xb000000, Z11 0x7f800000, Z10 0x3c0, Z9 0x0, Z8 0x80, Z7 table, Z6 table, K6 Uppers, Z5 table
+	// per group: Z4 recip
+	// vector registers in use at once: 24
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+96(SB), Z13
-	VBROADCASTSS constantsAVX512<>+100(SB), Z12
+	VBROADCASTSS constantsAVX512<>+216(SB), Z13
+	VBROADCASTSS constantsAVX512<>+236(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+104(SB), Z10
+	VBROADCASTSS constantsAVX512<>+240(SB), Z10
 	VPXORD       Z9, Z9, Z9
 	VBROADCASTSS constantsAVX512<>+16(SB), Z8
 	VMOVUPS      constantsAVX512<>+20(SB), Z7
+	VMOVUPS      constantsAVX512<>+84(SB), Z6
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VMOVUPS      constantsAVX512<>+148(SB), Z5
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -10667,7 +12004,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -10681,78 +12018,33 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD (SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z6, Z0, Z5
-	VPMOVZXWD 32(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z6, Z0, Z4
-	VPMOVZXWD 64(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z6, Z0, Z3
-	VPMOVZXWD 96(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z6, Z0, Z2
-	CMPQ      R8, $+128
-	JLT       groupends
+	VPERMW.Z (SI), Z7, K6, Z16
+	VMULPS   Z4, Z16, Z3
+	VPERMW.Z (SI), Z6, K6, Z16
+	VMULPS   Z4, Z16, Z2
+	VPERMW.Z 64(SI), Z7, K6, Z16
+	VMULPS   Z4, Z16, Z1
+	VPERMW.Z 64(SI), Z6, K6, Z16
+	VMULPS   Z4, Z16, Z0
+	CMPQ     R8, $+128
+	JLT      groupends
 
 groupahead:
-	VPMOVZXWD  128(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z6, Z0, Z0
-	VPMOVZXWD  160(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMULPS     Z6, Z1, Z1
-	VPMOVZXWD  192(SI), Z16
-	VPSLLD     $0x10, Z16, Z16
-	VMULPS     Z6, Z16, Z16
-	VPMOVZXWD  224(SI), Z17
-	VPSLLD     $0x10, Z17, Z17
-	VMULPS     Z6, Z17, Z17
-	VADDPS     Z4, Z5, Z18
-	VADDPS     Z2, Z3, Z19
-	VADDPS     Z19, Z18, Z18
-	VCMPPS     $0x03, Z18, Z18, K1
+	VPERMW.Z   128(SI), Z7, K6, Z16
+	VMULPS     Z4, Z16, Z16
+	VPERMW.Z   128(SI), Z6, K6, Z17
+	VMULPS     Z4, Z17, Z17
+	VPERMW.Z   192(SI), Z7, K6, Z18
+	VMULPS     Z4, Z18, Z18
+	VPERMW.Z   192(SI), Z6, K6, Z19
+	VMULPS     Z4, Z19, Z19
+	VADDPS     Z2, Z3, Z20
+	VADDPS     Z0, Z1, Z21
+	VADDPS     Z21, Z20, Z20
+	VCMPPS     $0x03, Z20, Z20, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPANDD     Z14, Z5, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z11, Z18, Z19
-	VPMAXUD    Z13, Z19, Z19
-	VPADDD     Z12, Z19, Z19
-	VADDPS     Z19, Z18, Z18
-	VSUBPS     Z19, Z18, Z18
-	VPSRLD     $0x14, Z18, Z18
-	VPSUBD     Z10, Z18, Z18
-	VPMAXSD    Z9, Z18, Z18
-	VPSRLD     $0x18, Z5, Z19
-	VPTERNLOGD $0xf8, Z8, Z19, Z18
-	VPANDD     Z14, Z4, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z11, Z19, Z20
-	VPMAXUD    Z13, Z20, Z20
-	VPADDD     Z12, Z20, Z20
-	VADDPS     Z20, Z19, Z19
-	VSUBPS     Z20, Z19, Z19
-	VPSRLD     $0x14, Z19, Z19
-	VPSUBD     Z10, Z19, Z19
-	VPMAXSD    Z9, Z19, Z19
-	VPSRLD     $0x18, Z4, Z20
-	VPTERNLOGD $0xf8, Z8, Z20, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPANDD     Z14, Z3, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z11, Z19, Z20
-	VPMAXUD    Z13, Z20, Z20
-	VPADDD     Z12, Z20, Z20
-	VADDPS     Z20, Z19, Z19
-	VSUBPS     Z20, Z19, Z19
-	VPSRLD     $0x14, Z19, Z19
-	VPSUBD     Z10, Z19, Z19
-	VPMAXSD    Z9, Z19, Z19
-	VPSRLD     $0x18, Z3, Z20
-	VPTERNLOGD $0xf8, Z8, Z20, Z19
-	VPANDD     Z14, Z2, Z20
+	VPANDD     Z14, Z3, Z20
 	VPMINUD    Z15, Z20, Z20
 	VPANDD     Z11, Z20, Z21
 	VPMAXUD    Z13, Z21, Z21
@@ -10762,16 +12054,53 @@ groupahead:
 	VPSRLD     $0x14, Z20, Z20
 	VPSUBD     Z10, Z20, Z20
 	VPMAXSD    Z9, Z20, Z20
-	VPSRLD     $0x18, Z2, Z21
+	VPSRLD     $0x18, Z3, Z21
 	VPTERNLOGD $0xf8, Z8, Z21, Z20
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKUSWB  Z19, Z18, Z18
-	VPERMD     Z18, Z7, Z18
-	VMOVUPS    Z18, (DI)
-	VMOVAPS    Z0, Z5
-	VMOVAPS    Z1, Z4
+	VPANDD     Z14, Z2, Z21
+	VPMINUD    Z15, Z21, Z21
+	VPANDD     Z11, Z21, Z22
+	VPMAXUD    Z13, Z22, Z22
+	VPADDD     Z12, Z22, Z22
+	VADDPS     Z22, Z21, Z21
+	VSUBPS     Z22, Z21, Z21
+	VPSRLD     $0x14, Z21, Z21
+	VPSUBD     Z10, Z21, Z21
+	VPMAXSD    Z9, Z21, Z21
+	VPSRLD     $0x18, Z2, Z22
+	VPTERNLOGD $0xf8, Z8, Z22, Z21
+	VPACKSSDW  Z21, Z20, Z20
+	VPANDD     Z14, Z1, Z21
+	VPMINUD    Z15, Z21, Z21
+	VPANDD     Z11, Z21, Z22
+	VPMAXUD    Z13, Z22, Z22
+	VPADDD     Z12, Z22, Z22
+	VADDPS     Z22, Z21, Z21
+	VSUBPS     Z22, Z21, Z21
+	VPSRLD     $0x14, Z21, Z21
+	VPSUBD     Z10, Z21, Z21
+	VPMAXSD    Z9, Z21, Z21
+	VPSRLD     $0x18, Z1, Z22
+	VPTERNLOGD $0xf8, Z8, Z22, Z21
+	VPANDD     Z14, Z0, Z22
+	VPMINUD    Z15, Z22, Z22
+	VPANDD     Z11, Z22, Z23
+	VPMAXUD    Z13, Z23, Z23
+	VPADDD     Z12, Z23, Z23
+	VADDPS     Z23, Z22, Z22
+	VSUBPS     Z23, Z22, Z22
+	VPSRLD     $0x14, Z22, Z22
+	VPSUBD     Z10, Z22, Z22
+	VPMAXSD    Z9, Z22, Z22
+	VPSRLD     $0x18, Z0, Z23
+	VPTERNLOGD $0xf8, Z8, Z23, Z22
+	VPACKSSDW  Z22, Z21, Z21
+	VPACKUSWB  Z21, Z20, Z20
+	VPERMD     Z20, Z5, Z20
+	VMOVUPS    Z20, (DI)
 	VMOVAPS    Z16, Z3
 	VMOVAPS    Z17, Z2
+	VMOVAPS    Z18, Z1
+	VMOVAPS    Z19, Z0
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, R8
@@ -10785,62 +12114,21 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD   128(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPMOVZXWD   160(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPMOVZXWD   192(SI), Z16
-	VPSLLD      $0x10, Z16, Z16
+	VPERMW.Z    128(SI), Z7, K6, Z16
 	VMULPS.BCST 4(DX), Z16, Z16
-	VPMOVZXWD   224(SI), Z17
-	VPSLLD      $0x10, Z17, Z17
+	VPERMW.Z    128(SI), Z6, K6, Z17
 	VMULPS.BCST 4(DX), Z17, Z17
-	VADDPS      Z4, Z5, Z18
-	VADDPS      Z2, Z3, Z19
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
+	VPERMW.Z    192(SI), Z7, K6, Z18
+	VMULPS.BCST 4(DX), Z18, Z18
+	VPERMW.Z    192(SI), Z6, K6, Z19
+	VMULPS.BCST 4(DX), Z19, Z19
+	VADDPS      Z2, Z3, Z20
+	VADDPS      Z0, Z1, Z21
+	VADDPS      Z21, Z20, Z20
+	VCMPPS      $0x03, Z20, Z20, K1
 	KORTESTQ    K1, K1
 	JNE         groupturned
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z18, Z18
-	VSUBPS      Z19, Z18, Z18
-	VPSRLD      $0x14, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPMAXSD     Z9, Z18, Z18
-	VPSRLD      $0x18, Z5, Z19
-	VPTERNLOGD  $0xf8, Z8, Z19, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z11, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
-	VPADDD      Z12, Z20, Z20
-	VADDPS      Z20, Z19, Z19
-	VSUBPS      Z20, Z19, Z19
-	VPSRLD      $0x14, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
-	VPMAXSD     Z9, Z19, Z19
-	VPSRLD      $0x18, Z4, Z20
-	VPTERNLOGD  $0xf8, Z8, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z11, Z19, Z20
-	VPMAXUD     Z13, Z20, Z20
-	VPADDD      Z12, Z20, Z20
-	VADDPS      Z20, Z19, Z19
-	VSUBPS      Z20, Z19, Z19
-	VPSRLD      $0x14, Z19, Z19
-	VPSUBD      Z10, Z19, Z19
-	VPMAXSD     Z9, Z19, Z19
-	VPSRLD      $0x18, Z3, Z20
-	VPTERNLOGD  $0xf8, Z8, Z20, Z19
-	VPANDD      Z14, Z2, Z20
+	VPANDD      Z14, Z3, Z20
 	VPMINUD     Z15, Z20, Z20
 	VPANDD      Z11, Z20, Z21
 	VPMAXUD     Z13, Z21, Z21
@@ -10850,16 +12138,53 @@ groupturn:
 	VPSRLD      $0x14, Z20, Z20
 	VPSUBD      Z10, Z20, Z20
 	VPMAXSD     Z9, Z20, Z20
-	VPSRLD      $0x18, Z2, Z21
+	VPSRLD      $0x18, Z3, Z21
 	VPTERNLOGD  $0xf8, Z8, Z21, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKUSWB   Z19, Z18, Z18
-	VPERMD      Z18, Z7, Z18
-	VMOVUPS     Z18, (DI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
+	VPANDD      Z14, Z2, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z11, Z21, Z22
+	VPMAXUD     Z13, Z22, Z22
+	VPADDD      Z12, Z22, Z22
+	VADDPS      Z22, Z21, Z21
+	VSUBPS      Z22, Z21, Z21
+	VPSRLD      $0x14, Z21, Z21
+	VPSUBD      Z10, Z21, Z21
+	VPMAXSD     Z9, Z21, Z21
+	VPSRLD      $0x18, Z2, Z22
+	VPTERNLOGD  $0xf8, Z8, Z22, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPANDD      Z14, Z1, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z11, Z21, Z22
+	VPMAXUD     Z13, Z22, Z22
+	VPADDD      Z12, Z22, Z22
+	VADDPS      Z22, Z21, Z21
+	VSUBPS      Z22, Z21, Z21
+	VPSRLD      $0x14, Z21, Z21
+	VPSUBD      Z10, Z21, Z21
+	VPMAXSD     Z9, Z21, Z21
+	VPSRLD      $0x18, Z1, Z22
+	VPTERNLOGD  $0xf8, Z8, Z22, Z21
+	VPANDD      Z14, Z0, Z22
+	VPMINUD     Z15, Z22, Z22
+	VPANDD      Z11, Z22, Z23
+	VPMAXUD     Z13, Z23, Z23
+	VPADDD      Z12, Z23, Z23
+	VADDPS      Z23, Z22, Z22
+	VSUBPS      Z23, Z22, Z22
+	VPSRLD      $0x14, Z22, Z22
+	VPSUBD      Z10, Z22, Z22
+	VPMAXSD     Z9, Z22, Z22
+	VPSRLD      $0x18, Z0, Z23
+	VPTERNLOGD  $0xf8, Z8, Z23, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPACKUSWB   Z21, Z20, Z20
+	VPERMD      Z20, Z5, Z20
+	VMOVUPS     Z20, (DI)
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
+	VMOVAPS     Z18, Z1
+	VMOVAPS     Z19, Z0
 	ADDQ        $+4, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -10871,54 +12196,50 @@ groupturn:
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z6, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMULPS     Z6, Z1, Z1
-	VPMOVZXWD  64(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VMULPS     Z6, Z2, Z2
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
+	VPERMW.Z   (SI), Z7, K6, Z0
+	VMULPS     Z4, Z0, Z0
+	VPERMW.Z   (SI), Z6, K6, Z1
+	VMULPS     Z4, Z1, Z1
+	VPERMW.Z   64(SI), Z7, K6, Z2
+	VMULPS     Z4, Z2, Z2
+	VPERMW.Z   64(SI), Z6, K6, Z3
+	VMULPS     Z4, Z3, Z3
+	VADDPS     Z1, Z0, Z16
+	VADDPS     Z3, Z2, Z17
+	VADDPS     Z17, Z16, Z16
+	VCMPPS     $0x03, Z16, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z11, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z4, Z4
-	VSUBPS     Z5, Z4, Z4
-	VPSRLD     $0x14, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPMAXSD    Z9, Z4, Z4
+	VPANDD     Z14, Z0, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z11, Z16, Z17
+	VPMAXUD    Z13, Z17, Z17
+	VPADDD     Z12, Z17, Z17
+	VADDPS     Z17, Z16, Z16
+	VSUBPS     Z17, Z16, Z16
+	VPSRLD     $0x14, Z16, Z16
+	VPSUBD     Z10, Z16, Z16
+	VPMAXSD    Z9, Z16, Z16
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	VPTERNLOGD $0xf8, Z8, Z0, Z16
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z0, Z0
-	VSUBPS     Z5, Z0, Z0
+	VPANDD     Z11, Z0, Z17
+	VPMAXUD    Z13, Z17, Z17
+	VPADDD     Z12, Z17, Z17
+	VADDPS     Z17, Z0, Z0
+	VSUBPS     Z17, Z0, Z0
 	VPSRLD     $0x14, Z0, Z0
 	VPSUBD     Z10, Z0, Z0
 	VPMAXSD    Z9, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
 	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
+	VPACKSSDW  Z0, Z16, Z16
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z11, Z0, Z1
@@ -10944,9 +12265,9 @@ grouploop:
 	VPSRLD     $0x18, Z3, Z3
 	VPTERNLOGD $0xf8, Z8, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
+	VPACKUSWB  Z0, Z16, Z16
+	VPERMD     Z16, Z5, Z16
+	VMOVUPS    Z16, (DI)
 
 groupback:
 	ADDQ $+64, DI
@@ -10963,7 +12284,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 
 groupmeet:
 	MOVQ R8, R10
@@ -10972,61 +12293,57 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD (SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z6, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet1cross
+	VPERMW.Z (SI), Z7, K6, Z0
+	VMULPS   Z4, Z0, Z0
+	SUBQ     $+16, R8
+	JLT      groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD 32(SI), Z1
-	VPSLLD    $0x10, Z1, Z1
-	VMULPS    Z6, Z1, Z1
-	SUBQ      $+16, R8
-	JLT       groupmeet2cross
+	VPERMW.Z (SI), Z6, K6, Z1
+	VMULPS   Z4, Z1, Z1
+	SUBQ     $+16, R8
+	JLT      groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD 64(SI), Z2
-	VPSLLD    $0x10, Z2, Z2
-	VMULPS    Z6, Z2, Z2
-	SUBQ      $+16, R8
-	JLT       groupmeet3cross
+	VPERMW.Z 64(SI), Z7, K6, Z2
+	VMULPS   Z4, Z2, Z2
+	SUBQ     $+16, R8
+	JLT      groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
+	VPERMW.Z   64(SI), Z6, K6, Z3
+	VMULPS     Z4, Z3, Z3
+	VADDPS     Z1, Z0, Z16
+	VADDPS     Z3, Z2, Z17
+	VADDPS     Z17, Z16, Z16
+	VCMPPS     $0x03, Z16, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        groupmeetrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z11, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z4, Z4
-	VSUBPS     Z5, Z4, Z4
-	VPSRLD     $0x14, Z4, Z4
-	VPSUBD     Z10, Z4, Z4
-	VPMAXSD    Z9, Z4, Z4
+	VPANDD     Z14, Z0, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z11, Z16, Z17
+	VPMAXUD    Z13, Z17, Z17
+	VPADDD     Z12, Z17, Z17
+	VADDPS     Z17, Z16, Z16
+	VSUBPS     Z17, Z16, Z16
+	VPSRLD     $0x14, Z16, Z16
+	VPSUBD     Z10, Z16, Z16
+	VPMAXSD    Z9, Z16, Z16
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	VPTERNLOGD $0xf8, Z8, Z0, Z16
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z0, Z0
-	VSUBPS     Z5, Z0, Z0
+	VPANDD     Z11, Z0, Z17
+	VPMAXUD    Z13, Z17, Z17
+	VPADDD     Z12, Z17, Z17
+	VADDPS     Z17, Z0, Z0
+	VSUBPS     Z17, Z0, Z0
 	VPSRLD     $0x14, Z0, Z0
 	VPSUBD     Z10, Z0, Z0
 	VPMAXSD    Z9, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
 	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
+	VPACKSSDW  Z0, Z16, Z16
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z11, Z0, Z1
@@ -11052,9 +12369,9 @@ groupmeet3:
 	VPSRLD     $0x18, Z3, Z3
 	VPTERNLOGD $0xf8, Z8, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
-	VMOVUPS    Z4, (DI)
+	VPACKUSWB  Z0, Z16, Z16
+	VPERMD     Z16, Z5, Z16
+	VMOVUPS    Z16, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, BX
@@ -11088,56 +12405,57 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
+	VMULPS       Z4, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	VMULPS       Z4, Z1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y3
+	VMULPS       Z4, Z2, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
 	VPMOVZXWD    Y3, Z3
 	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z6, Z3, Z3
-	VADDPS       Z1, Z0, Z4
-	VADDPS       Z3, Z2, Z5
-	VADDPS       Z5, Z4, Z4
-	VCMPPS       $0x03, Z4, Z4, K1
+	VMULPS       Z4, Z3, Z3
+	VADDPS       Z1, Z0, Z16
+	VADDPS       Z3, Z2, Z17
+	VADDPS       Z17, Z16, Z16
+	VCMPPS       $0x03, Z16, Z16, K1
 	KORTESTQ     K1, K1
 	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
 	VPSRLD       $0x18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
+	VPTERNLOGD   $0xf8, Z8, Z0, Z16
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z11, Z0, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
+	VPANDD       Z11, Z0, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z0, Z0
+	VSUBPS       Z17, Z0, Z0
 	VPSRLD       $0x14, Z0, Z0
 	VPSUBD       Z10, Z0, Z0
 	VPMAXSD      Z9, Z0, Z0
@@ -11147,11 +12465,11 @@ grouppiece:
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z11, Z1, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
+	VPANDD       Z11, Z1, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z1, Z1
+	VSUBPS       Z17, Z1, Z1
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
@@ -11161,11 +12479,11 @@ grouppiece:
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z3, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z11, Z2, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z2, Z2
-	VSUBPS       Z5, Z2, Z2
+	VPANDD       Z11, Z2, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z2, Z2
+	VSUBPS       Z17, Z2, Z2
 	VPSRLD       $0x14, Z2, Z2
 	VPSUBD       Z10, Z2, Z2
 	VPMAXSD      Z9, Z2, Z2
@@ -11173,11 +12491,12 @@ grouppiece:
 	VPTERNLOGD   $0xf8, Z8, Z3, Z2
 
 grouptailnarrow:
-	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z0, Z16, Z16
 	VPACKSSDW Z2, Z1, Z1
-	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z7, Z4
-	VMOVDQU8  Z4, K7, (DI)
+	VPACKUSWB Z1, Z16, Z16
+	VPERMD    Z16, Z5, Z16
+	KMOVQ     K0, K7
+	VMOVDQU8  Z16, K7, (DI)
 
 grouptailback:
 	LEAQ  (DI)(BX*1), DI
@@ -11213,76 +12532,31 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z5
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z4
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z3
+	VPERMW.Z    (SI), Z7, K6, Z0
+	VMULPS.BCST (DX), Z0, Z4
+	VPERMW.Z    (SI), Z6, K6, Z0
+	VMULPS.BCST (DX), Z0, Z3
+	VPERMW.Z    64(SI), Z7, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z2
+	VPERMW.Z    64(SI), Z6, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z1
 
 short2ahead:
-	VPMOVZXWD   128(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    128(SI), Z7, K6, Z0
 	VMULPS.BCST 8(DX), Z0, Z0
-	VPMOVZXWD   160(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VPMOVZXWD   192(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VPMOVZXWD   224(SI), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VMULPS.BCST 12(DX), Z16, Z16
-	VADDPS      Z5, Z6, Z17
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
+	VPERMW.Z    128(SI), Z6, K6, Z16
+	VMULPS.BCST 8(DX), Z16, Z16
+	VPERMW.Z    192(SI), Z7, K6, Z17
+	VMULPS.BCST 12(DX), Z17, Z17
+	VPERMW.Z    192(SI), Z6, K6, Z18
+	VMULPS.BCST 12(DX), Z18, Z18
+	VADDPS      Z3, Z4, Z19
+	VADDPS      Z1, Z2, Z20
+	VADDPS      Z20, Z19, Z19
+	VCMPPS      $0x03, Z19, Z19, K1
 	KORTESTQ    K1, K1
 	JNE         short2loop
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z11, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
-	VPADDD      Z12, Z18, Z18
-	VADDPS      Z18, Z17, Z17
-	VSUBPS      Z18, Z17, Z17
-	VPSRLD      $0x14, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPMAXSD     Z9, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z8, Z18, Z17
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z18, Z18
-	VSUBPS      Z19, Z18, Z18
-	VPSRLD      $0x14, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPMAXSD     Z9, Z18, Z18
-	VPSRLD      $0x18, Z5, Z19
-	VPTERNLOGD  $0xf8, Z8, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z18, Z18
-	VSUBPS      Z19, Z18, Z18
-	VPSRLD      $0x14, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPMAXSD     Z9, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z8, Z19, Z18
-	VPANDD      Z14, Z3, Z19
+	VPANDD      Z14, Z4, Z19
 	VPMINUD     Z15, Z19, Z19
 	VPANDD      Z11, Z19, Z20
 	VPMAXUD     Z13, Z20, Z20
@@ -11292,16 +12566,53 @@ short2ahead:
 	VPSRLD      $0x14, Z19, Z19
 	VPSUBD      Z10, Z19, Z19
 	VPMAXSD     Z9, Z19, Z19
-	VPSRLD      $0x18, Z3, Z20
+	VPSRLD      $0x18, Z4, Z20
 	VPTERNLOGD  $0xf8, Z8, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z17, Z17
-	VPERMD      Z17, Z7, Z17
-	VMOVUPS     Z17, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
+	VPANDD      Z14, Z3, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z11, Z20, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPADDD      Z12, Z21, Z21
+	VADDPS      Z21, Z20, Z20
+	VSUBPS      Z21, Z20, Z20
+	VPSRLD      $0x14, Z20, Z20
+	VPSUBD      Z10, Z20, Z20
+	VPMAXSD     Z9, Z20, Z20
+	VPSRLD      $0x18, Z3, Z21
+	VPTERNLOGD  $0xf8, Z8, Z21, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPANDD      Z14, Z2, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z11, Z20, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPADDD      Z12, Z21, Z21
+	VADDPS      Z21, Z20, Z20
+	VSUBPS      Z21, Z20, Z20
+	VPSRLD      $0x14, Z20, Z20
+	VPSUBD      Z10, Z20, Z20
+	VPMAXSD     Z9, Z20, Z20
+	VPSRLD      $0x18, Z2, Z21
+	VPTERNLOGD  $0xf8, Z8, Z21, Z20
+	VPANDD      Z14, Z1, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z11, Z21, Z22
+	VPMAXUD     Z13, Z22, Z22
+	VPADDD      Z12, Z22, Z22
+	VADDPS      Z22, Z21, Z21
+	VSUBPS      Z22, Z21, Z21
+	VPSRLD      $0x14, Z21, Z21
+	VPSUBD      Z10, Z21, Z21
+	VPMAXSD     Z9, Z21, Z21
+	VPSRLD      $0x18, Z1, Z22
+	VPTERNLOGD  $0xf8, Z8, Z22, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPACKUSWB   Z20, Z19, Z19
+	VPERMD      Z19, Z5, Z19
+	VMOVUPS     Z19, (DI)
+	VMOVAPS     Z0, Z4
 	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	VMOVAPS     Z18, Z1
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -11310,31 +12621,27 @@ short2ahead:
 	JGE         short2ahead
 
 short2loop:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z6, K6, Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z2
 	VMULPS.BCST 4(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z6, K6, Z3
 	VMULPS.BCST 4(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
+	VADDPS      Z3, Z2, Z16
+	VADDPS      Z16, Z4, Z4
 	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
+	VPANDD      Z11, Z4, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z4, Z4
+	VSUBPS      Z16, Z4, Z4
 	VPSRLD      $0x14, Z4, Z4
 	VPSUBD      Z10, Z4, Z4
 	VPMAXSD     Z9, Z4, Z4
@@ -11342,11 +12649,11 @@ short2loop:
 	VPTERNLOGD  $0xf8, Z8, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
+	VPANDD      Z11, Z0, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z0, Z0
+	VSUBPS      Z16, Z0, Z0
 	VPSRLD      $0x14, Z0, Z0
 	VPSUBD      Z10, Z0, Z0
 	VPMAXSD     Z9, Z0, Z0
@@ -11379,7 +12686,7 @@ short2loop:
 	VPTERNLOGD  $0xf8, Z8, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
+	VPERMD      Z4, Z5, Z4
 	VMOVUPS     Z4, (DI)
 
 short2back:
@@ -11407,76 +12714,31 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z4
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z3
+	VPERMW.Z    (SI), Z7, K6, Z0
+	VMULPS.BCST (DX), Z0, Z4
+	VPERMW.Z    (SI), Z6, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z3
+	VPERMW.Z    64(SI), Z7, K6, Z0
+	VMULPS.BCST 8(DX), Z0, Z2
+	VPERMW.Z    64(SI), Z6, K6, Z0
+	VMULPS.BCST 12(DX), Z0, Z1
 
 short4ahead:
-	VPMOVZXWD   128(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    128(SI), Z7, K6, Z0
 	VMULPS.BCST 16(DX), Z0, Z0
-	VPMOVZXWD   160(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VPMOVZXWD   192(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VPMOVZXWD   224(SI), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VMULPS.BCST 28(DX), Z16, Z16
-	VADDPS      Z5, Z6, Z17
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
+	VPERMW.Z    128(SI), Z6, K6, Z16
+	VMULPS.BCST 20(DX), Z16, Z16
+	VPERMW.Z    192(SI), Z7, K6, Z17
+	VMULPS.BCST 24(DX), Z17, Z17
+	VPERMW.Z    192(SI), Z6, K6, Z18
+	VMULPS.BCST 28(DX), Z18, Z18
+	VADDPS      Z3, Z4, Z19
+	VADDPS      Z1, Z2, Z20
+	VADDPS      Z20, Z19, Z19
+	VCMPPS      $0x03, Z19, Z19, K1
 	KORTESTQ    K1, K1
 	JNE         short4loop
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z11, Z17, Z18
-	VPMAXUD     Z13, Z18, Z18
-	VPADDD      Z12, Z18, Z18
-	VADDPS      Z18, Z17, Z17
-	VSUBPS      Z18, Z17, Z17
-	VPSRLD      $0x14, Z17, Z17
-	VPSUBD      Z10, Z17, Z17
-	VPMAXSD     Z9, Z17, Z17
-	VPSRLD      $0x18, Z6, Z18
-	VPTERNLOGD  $0xf8, Z8, Z18, Z17
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z18, Z18
-	VSUBPS      Z19, Z18, Z18
-	VPSRLD      $0x14, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPMAXSD     Z9, Z18, Z18
-	VPSRLD      $0x18, Z5, Z19
-	VPTERNLOGD  $0xf8, Z8, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z11, Z18, Z19
-	VPMAXUD     Z13, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z18, Z18
-	VSUBPS      Z19, Z18, Z18
-	VPSRLD      $0x14, Z18, Z18
-	VPSUBD      Z10, Z18, Z18
-	VPMAXSD     Z9, Z18, Z18
-	VPSRLD      $0x18, Z4, Z19
-	VPTERNLOGD  $0xf8, Z8, Z19, Z18
-	VPANDD      Z14, Z3, Z19
+	VPANDD      Z14, Z4, Z19
 	VPMINUD     Z15, Z19, Z19
 	VPANDD      Z11, Z19, Z20
 	VPMAXUD     Z13, Z20, Z20
@@ -11486,16 +12748,53 @@ short4ahead:
 	VPSRLD      $0x14, Z19, Z19
 	VPSUBD      Z10, Z19, Z19
 	VPMAXSD     Z9, Z19, Z19
-	VPSRLD      $0x18, Z3, Z20
+	VPSRLD      $0x18, Z4, Z20
 	VPTERNLOGD  $0xf8, Z8, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z17, Z17
-	VPERMD      Z17, Z7, Z17
-	VMOVUPS     Z17, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
+	VPANDD      Z14, Z3, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z11, Z20, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPADDD      Z12, Z21, Z21
+	VADDPS      Z21, Z20, Z20
+	VSUBPS      Z21, Z20, Z20
+	VPSRLD      $0x14, Z20, Z20
+	VPSUBD      Z10, Z20, Z20
+	VPMAXSD     Z9, Z20, Z20
+	VPSRLD      $0x18, Z3, Z21
+	VPTERNLOGD  $0xf8, Z8, Z21, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPANDD      Z14, Z2, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z11, Z20, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPADDD      Z12, Z21, Z21
+	VADDPS      Z21, Z20, Z20
+	VSUBPS      Z21, Z20, Z20
+	VPSRLD      $0x14, Z20, Z20
+	VPSUBD      Z10, Z20, Z20
+	VPMAXSD     Z9, Z20, Z20
+	VPSRLD      $0x18, Z2, Z21
+	VPTERNLOGD  $0xf8, Z8, Z21, Z20
+	VPANDD      Z14, Z1, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z11, Z21, Z22
+	VPMAXUD     Z13, Z22, Z22
+	VPADDD      Z12, Z22, Z22
+	VADDPS      Z22, Z21, Z21
+	VSUBPS      Z22, Z21, Z21
+	VPSRLD      $0x14, Z21, Z21
+	VPSUBD      Z10, Z21, Z21
+	VPMAXSD     Z9, Z21, Z21
+	VPSRLD      $0x18, Z1, Z22
+	VPTERNLOGD  $0xf8, Z8, Z22, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPACKUSWB   Z20, Z19, Z19
+	VPERMD      Z19, Z5, Z19
+	VMOVUPS     Z19, (DI)
+	VMOVAPS     Z0, Z4
 	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	VMOVAPS     Z18, Z1
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
@@ -11504,31 +12803,27 @@ short4ahead:
 	JGE         short4ahead
 
 short4loop:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z6, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z2
 	VMULPS.BCST 8(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z6, K6, Z3
 	VMULPS.BCST 12(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
+	VADDPS      Z3, Z2, Z16
+	VADDPS      Z16, Z4, Z4
 	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
+	VPANDD      Z11, Z4, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z4, Z4
+	VSUBPS      Z16, Z4, Z4
 	VPSRLD      $0x14, Z4, Z4
 	VPSUBD      Z10, Z4, Z4
 	VPMAXSD     Z9, Z4, Z4
@@ -11536,11 +12831,11 @@ short4loop:
 	VPTERNLOGD  $0xf8, Z8, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
+	VPANDD      Z11, Z0, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z0, Z0
+	VSUBPS      Z16, Z0, Z0
 	VPSRLD      $0x14, Z0, Z0
 	VPSUBD      Z10, Z0, Z0
 	VPMAXSD     Z9, Z0, Z0
@@ -11573,7 +12868,7 @@ short4loop:
 	VPTERNLOGD  $0xf8, Z8, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
+	VPERMD      Z4, Z5, Z4
 	VMOVUPS     Z4, (DI)
 
 short4back:
@@ -11599,35 +12894,31 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   (SI), Z7, K6, Z0
 	VMOVUPS    (DX), Z1
 	VMULPS     Z1, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
+	VPERMW.Z   (SI), Z6, K6, Z1
 	VMOVUPS    64(DX), Z2
 	VMULPS     Z2, Z1, Z1
-	VPMOVZXWD  64(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
+	VPERMW.Z   64(SI), Z7, K6, Z2
 	VMOVUPS    128(DX), Z3
 	VMULPS     Z3, Z2, Z2
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
+	VPERMW.Z   64(SI), Z6, K6, Z3
 	VMOVUPS    192(DX), Z4
 	VMULPS     Z4, Z3, Z3
 	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
+	VADDPS     Z3, Z2, Z16
+	VADDPS     Z16, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
 	KORTESTQ   K1, K1
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z11, Z4, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z4, Z4
-	VSUBPS     Z5, Z4, Z4
+	VPANDD     Z11, Z4, Z16
+	VPMAXUD    Z13, Z16, Z16
+	VPADDD     Z12, Z16, Z16
+	VADDPS     Z16, Z4, Z4
+	VSUBPS     Z16, Z4, Z4
 	VPSRLD     $0x14, Z4, Z4
 	VPSUBD     Z10, Z4, Z4
 	VPMAXSD    Z9, Z4, Z4
@@ -11635,11 +12926,11 @@ laneloop:
 	VPTERNLOGD $0xf8, Z8, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z5
-	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z12, Z5, Z5
-	VADDPS     Z5, Z0, Z0
-	VSUBPS     Z5, Z0, Z0
+	VPANDD     Z11, Z0, Z16
+	VPMAXUD    Z13, Z16, Z16
+	VPADDD     Z12, Z16, Z16
+	VADDPS     Z16, Z0, Z0
+	VSUBPS     Z16, Z0, Z0
 	VPSRLD     $0x14, Z0, Z0
 	VPSUBD     Z10, Z0, Z0
 	VPMAXSD    Z9, Z0, Z0
@@ -11672,7 +12963,7 @@ laneloop:
 	VPTERNLOGD $0xf8, Z8, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z7, Z4
+	VPERMD     Z4, Z5, Z4
 	VMOVUPS    Z4, (DI)
 
 laneback:
@@ -11688,43 +12979,44 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   128(DX), K6, Z3
+	VMOVUPS.Z   128(DX), K7, Z3
 	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K6, Z4
+	VMOVUPS.Z   192(DX), K7, Z4
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
+	VADDPS      Z3, Z2, Z16
+	VADDPS      Z16, Z4, Z4
 	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         lanetailrare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
+	VPANDD      Z11, Z4, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z4, Z4
+	VSUBPS      Z16, Z4, Z4
 	VPSRLD      $0x14, Z4, Z4
 	VPSUBD      Z10, Z4, Z4
 	VPMAXSD     Z9, Z4, Z4
@@ -11734,11 +13026,11 @@ lanetail:
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
+	VPANDD      Z11, Z0, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z0, Z0
+	VSUBPS      Z16, Z0, Z0
 	VPSRLD      $0x14, Z0, Z0
 	VPSUBD      Z10, Z0, Z0
 	VPMAXSD     Z9, Z0, Z0
@@ -11748,11 +13040,11 @@ lanetail:
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z2, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z11, Z1, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z1, Z1
-	VSUBPS      Z5, Z1, Z1
+	VPANDD      Z11, Z1, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z1, Z1
+	VSUBPS      Z16, Z1, Z1
 	VPSRLD      $0x14, Z1, Z1
 	VPSUBD      Z10, Z1, Z1
 	VPMAXSD     Z9, Z1, Z1
@@ -11762,11 +13054,11 @@ lanetail:
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z3, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z11, Z2, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z2, Z2
-	VSUBPS      Z5, Z2, Z2
+	VPANDD      Z11, Z2, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z2, Z2
+	VSUBPS      Z16, Z2, Z2
 	VPSRLD      $0x14, Z2, Z2
 	VPSUBD      Z10, Z2, Z2
 	VPMAXSD     Z9, Z2, Z2
@@ -11777,7 +13069,8 @@ lanetailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z7, Z4
+	VPERMD    Z4, Z5, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -11796,49 +13089,45 @@ fence:
 groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z6, Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z6, Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z6, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
+	VPERMW.Z    (SI), Z7, K6, Z0
+	VMULPS      Z4, Z0, Z0
+	VPERMW.Z    (SI), Z6, K6, Z1
+	VMULPS      Z4, Z1, Z1
+	VPERMW.Z    64(SI), Z7, K6, Z2
+	VMULPS      Z4, Z2, Z2
+	VPERMW.Z    64(SI), Z6, K6, Z3
+	VMULPS      Z4, Z3, Z3
+	VADDPS      Z1, Z0, Z16
+	VADDPS      Z3, Z2, Z17
+	VADDPS      Z17, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
 	KORTESTQ    K1, K1
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
-	VPSRLD      $0x14, Z4, Z4
-	VPSUBD      Z10, Z4, Z4
-	VPMAXSD     Z9, Z4, Z4
+	VPANDD      Z14, Z0, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z11, Z16, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z16, Z16
+	VSUBPS      Z17, Z16, Z16
+	VPSRLD      $0x14, Z16, Z16
+	VPSUBD      Z10, Z16, Z16
+	VPMAXSD     Z9, Z16, Z16
 	VPSRLD      $0x18, Z0, Z0
-	VPTERNLOGD  $0xf8, Z8, Z0, Z4
+	VPTERNLOGD  $0xf8, Z8, Z0, Z16
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
+	VPANDD      Z11, Z0, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z0, Z0
+	VSUBPS      Z17, Z0, Z0
 	VPSRLD      $0x14, Z0, Z0
 	VPSUBD      Z10, Z0, Z0
 	VPMAXSD     Z9, Z0, Z0
 	VPSRLD      $0x18, Z1, Z1
 	VPTERNLOGD  $0xf8, Z8, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
+	VPACKSSDW   Z0, Z16, Z16
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
 	VPANDD      Z11, Z0, Z1
@@ -11864,9 +13153,9 @@ groupstream:
 	VPSRLD      $0x18, Z3, Z3
 	VPTERNLOGD  $0xf8, Z8, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
-	VMOVNTPS    Z4, (DI)
+	VPACKUSWB   Z0, Z16, Z16
+	VPERMD      Z16, Z5, Z16
+	VMOVNTPS    Z16, (DI)
 	ADDQ        $+64, DI
 	ADDQ        $+128, SI
 	SUBQ        $+64, R8
@@ -11875,50 +13164,13 @@ groupstream:
 	JMP         groupwhole
 
 grouplast:
-	VADDPS     Z4, Z5, Z0
-	VADDPS     Z2, Z3, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
+	VADDPS     Z2, Z3, Z16
+	VADDPS     Z0, Z1, Z17
+	VADDPS     Z17, Z16, Z16
+	VCMPPS     $0x03, Z16, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPANDD     Z14, Z5, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z11, Z0, Z1
-	VPMAXUD    Z13, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPSRLD     $0x14, Z0, Z0
-	VPSUBD     Z10, Z0, Z0
-	VPMAXSD    Z9, Z0, Z0
-	VPSRLD     $0x18, Z5, Z1
-	VPTERNLOGD $0xf8, Z8, Z1, Z0
-	VPANDD     Z14, Z4, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z12, Z16, Z16
-	VADDPS     Z16, Z1, Z1
-	VSUBPS     Z16, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z4, Z16
-	VPTERNLOGD $0xf8, Z8, Z16, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z11, Z1, Z16
-	VPMAXUD    Z13, Z16, Z16
-	VPADDD     Z12, Z16, Z16
-	VADDPS     Z16, Z1, Z1
-	VSUBPS     Z16, Z1, Z1
-	VPSRLD     $0x14, Z1, Z1
-	VPSUBD     Z10, Z1, Z1
-	VPMAXSD    Z9, Z1, Z1
-	VPSRLD     $0x18, Z3, Z16
-	VPTERNLOGD $0xf8, Z8, Z16, Z1
-	VPANDD     Z14, Z2, Z16
+	VPANDD     Z14, Z3, Z16
 	VPMINUD    Z15, Z16, Z16
 	VPANDD     Z11, Z16, Z17
 	VPMAXUD    Z13, Z17, Z17
@@ -11928,21 +13180,57 @@ grouplast:
 	VPSRLD     $0x14, Z16, Z16
 	VPSUBD     Z10, Z16, Z16
 	VPMAXSD    Z9, Z16, Z16
-	VPSRLD     $0x18, Z2, Z17
+	VPSRLD     $0x18, Z3, Z17
 	VPTERNLOGD $0xf8, Z8, Z17, Z16
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z7, Z0
-	VMOVUPS    Z0, (DI)
+	VPANDD     Z14, Z2, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z11, Z17, Z18
+	VPMAXUD    Z13, Z18, Z18
+	VPADDD     Z12, Z18, Z18
+	VADDPS     Z18, Z17, Z17
+	VSUBPS     Z18, Z17, Z17
+	VPSRLD     $0x14, Z17, Z17
+	VPSUBD     Z10, Z17, Z17
+	VPMAXSD    Z9, Z17, Z17
+	VPSRLD     $0x18, Z2, Z18
+	VPTERNLOGD $0xf8, Z8, Z18, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPANDD     Z14, Z1, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z11, Z17, Z18
+	VPMAXUD    Z13, Z18, Z18
+	VPADDD     Z12, Z18, Z18
+	VADDPS     Z18, Z17, Z17
+	VSUBPS     Z18, Z17, Z17
+	VPSRLD     $0x14, Z17, Z17
+	VPSUBD     Z10, Z17, Z17
+	VPMAXSD    Z9, Z17, Z17
+	VPSRLD     $0x18, Z1, Z18
+	VPTERNLOGD $0xf8, Z8, Z18, Z17
+	VPANDD     Z14, Z0, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z11, Z18, Z19
+	VPMAXUD    Z13, Z19, Z19
+	VPADDD     Z12, Z19, Z19
+	VADDPS     Z19, Z18, Z18
+	VSUBPS     Z19, Z18, Z18
+	VPSRLD     $0x14, Z18, Z18
+	VPSUBD     Z10, Z18, Z18
+	VPMAXSD    Z9, Z18, Z18
+	VPSRLD     $0x18, Z0, Z19
+	VPTERNLOGD $0xf8, Z8, Z19, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPACKUSWB  Z17, Z16, Z16
+	VPERMD     Z16, Z5, Z16
+	VMOVUPS    Z16, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, R8
 	JMP        groupwhole
 
 grouprare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z0
+	VPERMW.Z     (SI), Z7, K6, Z0
+	VMULPS       Z4, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z11, Z1, Z2
@@ -11955,64 +13243,61 @@ grouprare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
+	VPERMW.Z     (SI), Z6, K6, Z2
+	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
+	VPANDD       Z11, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z3, Z3
+	VSUBPS       Z16, Z3, Z3
 	VPSRLD       $0x14, Z3, Z3
 	VPSUBD       Z10, Z3, Z3
 	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
+	VPSRLD       $0x18, Z2, Z16
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
+	VPTERNLOGD   $0xf8, Z8, Z16, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
+	VPERMW.Z     64(SI), Z7, K6, Z2
+	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
+	VPANDD       Z11, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z3, Z3
+	VSUBPS       Z16, Z3, Z3
 	VPSRLD       $0x14, Z3, Z3
 	VPSUBD       Z10, Z3, Z3
 	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
+	VPSRLD       $0x18, Z2, Z16
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
+	VPTERNLOGD   $0xf8, Z8, Z16, Z3
+	VPERMW.Z     64(SI), Z6, K6, Z2
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z14, Z2, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
+	VPSRLD       $0x18, Z2, Z17
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z5, Z4
-	VPACKSSDW    Z4, Z3, Z3
+	VBLENDMPS    Z16, Z0, K1, Z16
+	VPTERNLOGD   $0xf8, Z8, Z17, Z16
+	VPACKSSDW    Z16, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
+	VPERMD       Z1, Z5, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          groupback
 
@@ -12021,8 +13306,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -12039,7 +13324,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -12047,8 +13332,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -12065,7 +13350,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -12073,8 +13358,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -12091,7 +13376,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -12099,8 +13384,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -12109,10 +13394,11 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z0
+	VMULPS       Z4, Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z11, Z1, Z2
@@ -12125,78 +13411,79 @@ grouptailrare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
+	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z11, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
+	VPANDD       Z11, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z3, Z3
+	VSUBPS       Z16, Z3, Z3
 	VPSRLD       $0x14, Z3, Z3
 	VPSUBD       Z10, Z3, Z3
 	VPMAXSD      Z9, Z3, Z3
-	VPSRLD       $0x18, Z2, Z4
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	CMPQ         BX, $+33
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPSRLD       $0x14, Z4, Z4
-	VPSUBD       Z10, Z4, Z4
-	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z5, Z4
-	CMPQ         BX, $+49
-	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z11, Z5, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z5, Z5
-	VSUBPS       Z16, Z5, Z5
-	VPSRLD       $0x14, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
-	VPMAXSD      Z9, Z5, Z5
 	VPSRLD       $0x18, Z2, Z16
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z8, Z16, Z5
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z8, Z16, Z3
+	CMPQ         BX, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z14, Z2, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
+	VPSRLD       $0x18, Z2, Z17
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z16, Z0, K1, Z16
+	VPTERNLOGD   $0xf8, Z8, Z17, Z16
+	CMPQ         BX, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z14, Z2, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z11, Z17, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VPSRLD       $0x14, Z17, Z17
+	VPSUBD       Z10, Z17, Z17
+	VPMAXSD      Z9, Z17, Z17
+	VPSRLD       $0x18, Z2, Z18
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z17, Z0, K1, Z17
+	VPTERNLOGD   $0xf8, Z8, Z18, Z17
 
 grouptailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
-	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
+	VPACKSSDW Z17, Z16, Z16
+	VPACKUSWB Z16, Z1, Z1
+	VPERMD    Z1, Z5, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -12212,31 +13499,27 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z6, K6, Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z2
 	VMULPS.BCST 4(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z6, K6, Z3
 	VMULPS.BCST 4(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
+	VADDPS      Z3, Z2, Z16
+	VADDPS      Z16, Z4, Z4
 	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
+	VPANDD      Z11, Z4, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z4, Z4
+	VSUBPS      Z16, Z4, Z4
 	VPSRLD      $0x14, Z4, Z4
 	VPSUBD      Z10, Z4, Z4
 	VPMAXSD     Z9, Z4, Z4
@@ -12244,11 +13527,11 @@ short2stream:
 	VPTERNLOGD  $0xf8, Z8, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
+	VPANDD      Z11, Z0, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z0, Z0
+	VSUBPS      Z16, Z0, Z0
 	VPSRLD      $0x14, Z0, Z0
 	VPSUBD      Z10, Z0, Z0
 	VPMAXSD     Z9, Z0, Z0
@@ -12281,7 +13564,7 @@ short2stream:
 	VPTERNLOGD  $0xf8, Z8, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
+	VPERMD      Z4, Z5, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+8, DX
 	ADDQ        $+64, DI
@@ -12292,8 +13575,7 @@ short2stream:
 	JMP         short2end
 
 short2rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z7, K6, Z0
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -12307,11 +13589,10 @@ short2rare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     (SI), Z6, K6, Z2
 	VMULPS.BCST  (DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -12328,8 +13609,7 @@ short2rare:
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z8, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z7, K6, Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -12345,57 +13625,52 @@ short2rare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z6, K6, Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
+	VPANDD       Z11, Z4, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z4, Z4
+	VSUBPS       Z16, Z4, Z4
 	VPSRLD       $0x14, Z4, Z4
 	VPSUBD       Z10, Z4, Z4
 	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
+	VPSRLD       $0x18, Z2, Z16
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z5, Z4
+	VPTERNLOGD   $0xf8, Z8, Z16, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
+	VPERMD       Z1, Z5, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
 
 short4stream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z7, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z6, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z7, K6, Z2
 	VMULPS.BCST 8(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z6, K6, Z3
 	VMULPS.BCST 12(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
+	VADDPS      Z3, Z2, Z16
+	VADDPS      Z16, Z4, Z4
 	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z11, Z4, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z4, Z4
-	VSUBPS      Z5, Z4, Z4
+	VPANDD      Z11, Z4, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z4, Z4
+	VSUBPS      Z16, Z4, Z4
 	VPSRLD      $0x14, Z4, Z4
 	VPSUBD      Z10, Z4, Z4
 	VPMAXSD     Z9, Z4, Z4
@@ -12403,11 +13678,11 @@ short4stream:
 	VPTERNLOGD  $0xf8, Z8, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z11, Z0, Z5
-	VPMAXUD     Z13, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
+	VPANDD      Z11, Z0, Z16
+	VPMAXUD     Z13, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z0, Z0
+	VSUBPS      Z16, Z0, Z0
 	VPSRLD      $0x14, Z0, Z0
 	VPSUBD      Z10, Z0, Z0
 	VPMAXSD     Z9, Z0, Z0
@@ -12440,7 +13715,7 @@ short4stream:
 	VPTERNLOGD  $0xf8, Z8, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z7, Z4
+	VPERMD      Z4, Z5, Z4
 	VMOVNTPS    Z4, (DI)
 	ADDQ        $+16, DX
 	ADDQ        $+64, DI
@@ -12451,8 +13726,7 @@ short4stream:
 	JMP         short4end
 
 short4rare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z7, K6, Z0
 	VMULPS.BCST  (DX), Z0, Z0
 	VPANDD       Z14, Z0, Z1
 	VPMINUD      Z15, Z1, Z1
@@ -12466,11 +13740,10 @@ short4rare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     (SI), Z6, K6, Z2
 	VMULPS.BCST  4(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -12487,8 +13760,7 @@ short4rare:
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z8, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z7, K6, Z2
 	VMULPS.BCST  8(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -12504,32 +13776,30 @@ short4rare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z6, K6, Z2
 	VMULPS.BCST  12(DX), Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
+	VPANDD       Z11, Z4, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z4, Z4
+	VSUBPS       Z16, Z4, Z4
 	VPSRLD       $0x14, Z4, Z4
 	VPSUBD       Z10, Z4, Z4
 	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
+	VPSRLD       $0x18, Z2, Z16
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z5, Z4
+	VPTERNLOGD   $0xf8, Z8, Z16, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
+	VPERMD       Z1, Z5, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short4back
 
 lanerare:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z7, K6, Z0
 	VMOVUPS      (DX), Z1
 	VMULPS       Z1, Z0, Z0
 	VPANDD       Z14, Z0, Z1
@@ -12544,11 +13814,10 @@ lanerare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
-	VPMOVZXWD    32(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     (SI), Z6, K6, Z2
 	VMOVUPS      64(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
@@ -12566,8 +13835,7 @@ lanerare:
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z8, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z7, K6, Z2
 	VMOVUPS      128(DX), Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
@@ -12584,31 +13852,31 @@ lanerare:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
 	VPTERNLOGD   $0xf8, Z8, Z4, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
+	VPERMW.Z     64(SI), Z6, K6, Z2
 	VMOVUPS      192(DX), Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
+	VPANDD       Z11, Z4, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z4, Z4
+	VSUBPS       Z16, Z4, Z4
 	VPSRLD       $0x14, Z4, Z4
 	VPSUBD       Z10, Z4, Z4
 	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
+	VPSRLD       $0x18, Z2, Z16
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z5, Z4
+	VPTERNLOGD   $0xf8, Z8, Z16, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z7, Z1
+	VPERMD       Z1, Z5, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -12626,16 +13894,16 @@ lanetailrare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+224(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    64(DX), K6, Z3
+	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -12653,54 +13921,55 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(DX), K7, Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z11, Z4, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
+	VPANDD       Z11, Z4, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z4, Z4
+	VSUBPS       Z16, Z4, Z4
 	VPSRLD       $0x14, Z4, Z4
 	VPSUBD       Z10, Z4, Z4
 	VPMAXSD      Z9, Z4, Z4
-	VPSRLD       $0x18, Z2, Z5
+	VPSRLD       $0x18, Z2, Z16
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z8, Z5, Z4
+	VPTERNLOGD   $0xf8, Z8, Z16, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMOVUPS.Z    192(DX), K6, Z5
-	VMULPS       Z5, Z2, Z2
-	VPANDD       Z14, Z2, Z5
-	VPMINUD      Z15, Z5, Z5
-	VPANDD       Z11, Z5, Z6
-	VPMAXUD      Z13, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z5
-	VSUBPS       Z6, Z5, Z5
-	VPSRLD       $0x14, Z5, Z5
-	VPSUBD       Z10, Z5, Z5
-	VPMAXSD      Z9, Z5, Z5
-	VPSRLD       $0x18, Z2, Z6
+	VMOVUPS.Z    192(DX), K7, Z16
+	VMULPS       Z16, Z2, Z2
+	VPANDD       Z14, Z2, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
+	VPSRLD       $0x18, Z2, Z17
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z8, Z6, Z5
+	VBLENDMPS    Z16, Z0, K1, Z16
+	VPTERNLOGD   $0xf8, Z8, Z17, Z16
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
-	VPACKSSDW Z5, Z4, Z4
+	VPACKSSDW Z16, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z7, Z1
+	VPERMD    Z1, Z5, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -12708,9 +13977,10 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 0xf0f0f0f, Z7 0x10011001
-	// per group: Z6 scale, Z5 recip
-	// vector registers in use at once: 26
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 table, K6 Uppers, Z7 table, Z6 0xf0f0f0f, Z5 0x10011001
+	// per group: Z4 scale, Z3 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 28
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -12718,12 +13988,16 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS most+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+96(SB), Z12
-	VBROADCASTSS constantsAVX512<>+108(SB), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VBROADCASTSS constantsAVX512<>+216(SB), Z12
+	VBROADCASTSS constantsAVX512<>+244(SB), Z11
+	VBROADCASTSS constantsAVX512<>+248(SB), Z10
 	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	VBROADCASTSS constantsAVX512<>+116(SB), Z8
-	VBROADCASTSS constantsAVX512<>+120(SB), Z7
+	VMOVUPS      constantsAVX512<>+84(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VMOVUPS      constantsAVX512<>+148(SB), Z7
+	VBROADCASTSS constantsAVX512<>+252(SB), Z6
+	VBROADCASTSS constantsAVX512<>+256(SB), Z5
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -12732,6 +14006,12 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -12743,8 +14023,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -12758,116 +14038,108 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z4
-	VFNMADD231PS Z5, Z0, Z4
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z3
-	VFNMADD231PS Z5, Z0, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z2
-	VFNMADD231PS Z5, Z0, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VMOVAPS      Z16, Z1
-	VFNMADD231PS Z5, Z0, Z1
+	VPERMW.Z     (SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFMSUB231PS  Z4, Z18, Z17
+	VMOVAPS      Z18, Z2
+	VFNMADD231PS Z3, Z17, Z2
+	VPERMW.Z     (SI), Z8, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFMSUB231PS  Z4, Z18, Z17
+	VMOVAPS      Z18, Z1
+	VFNMADD231PS Z3, Z17, Z1
+	VPERMW.Z     64(SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFMSUB231PS  Z4, Z18, Z17
+	VMOVAPS      Z18, Z0
+	VFNMADD231PS Z3, Z17, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFMSUB231PS  Z4, Z18, Z17
+	VMOVAPS      Z18, Z16
+	VFNMADD231PS Z3, Z17, Z16
 	CMPQ         R9, $+128
 	JLT          groupends
 
 groupahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z16
-	VFMSUB231PS  Z6, Z16, Z0
-	VFNMADD231PS Z5, Z0, Z16
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z17
-	VFMSUB231PS  Z6, Z17, Z0
-	VFNMADD231PS Z5, Z0, Z17
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z18
-	VFMSUB231PS  Z6, Z18, Z0
-	VFNMADD231PS Z5, Z0, Z18
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z19
-	VFMSUB231PS  Z6, Z19, Z0
-	VFNMADD231PS Z5, Z0, Z19
-	VADDPS       Z3, Z4, Z0
-	VADDPS       Z1, Z2, Z20
-	VADDPS       Z20, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
+	VPERMW.Z     128(SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z18
+	VFMSUB231PS  Z4, Z18, Z17
+	VFNMADD231PS Z3, Z17, Z18
+	VPERMW.Z     128(SI), Z8, K6, Z17
+	VMULPS       Z3, Z17, Z19
+	VFMSUB231PS  Z4, Z19, Z17
+	VFNMADD231PS Z3, Z17, Z19
+	VPERMW.Z     192(SI), Z9, K6, Z17
+	VMULPS       Z3, Z17, Z20
+	VFMSUB231PS  Z4, Z20, Z17
+	VFNMADD231PS Z3, Z17, Z20
+	VPERMW.Z     192(SI), Z8, K6, Z17
+	VMULPS       Z3, Z17, Z21
+	VFMSUB231PS  Z4, Z21, Z17
+	VFNMADD231PS Z3, Z17, Z21
+	VADDPS       Z1, Z2, Z17
+	VADDPS       Z16, Z0, Z22
+	VADDPS       Z22, Z17, Z17
+	VCMPPS       $0x03, Z17, Z17, K1
 	KORTESTQ     K1, K1
 	JNE          grouploop
-	VPANDD       Z14, Z4, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z20
-	VPSUBUSW     Z12, Z20, Z20
-	VPADDD       Z11, Z20, Z21
-	VADDPS       Z21, Z0, Z0
-	VPSUBD       Z21, Z0, Z0
-	VPSRLD       $0x16, Z20, Z20
-	VPADDD       Z20, Z0, Z0
-	VPSRLD       $0x1c, Z4, Z20
-	VPTERNLOGD   $0xf8, Z10, Z20, Z0
-	VPANDD       Z14, Z3, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z13, Z20, Z21
-	VPSUBUSW     Z12, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x16, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSRLD       $0x1c, Z3, Z21
-	VPTERNLOGD   $0xf8, Z10, Z21, Z20
-	VPACKSSDW    Z20, Z0, Z0
-	VPANDD       Z14, Z2, Z20
-	VPMINUD      Z15, Z20, Z20
-	VPANDD       Z13, Z20, Z21
-	VPSUBUSW     Z12, Z21, Z21
-	VPADDD       Z11, Z21, Z22
-	VADDPS       Z22, Z20, Z20
-	VPSUBD       Z22, Z20, Z20
-	VPSRLD       $0x16, Z21, Z21
-	VPADDD       Z21, Z20, Z20
-	VPSRLD       $0x1c, Z2, Z21
-	VPTERNLOGD   $0xf8, Z10, Z21, Z20
-	VPANDD       Z14, Z1, Z21
-	VPMINUD      Z15, Z21, Z21
-	VPANDD       Z13, Z21, Z22
+	VPANDD       Z14, Z2, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z13, Z17, Z22
 	VPSUBUSW     Z12, Z22, Z22
 	VPADDD       Z11, Z22, Z23
-	VADDPS       Z23, Z21, Z21
-	VPSUBD       Z23, Z21, Z21
+	VADDPS       Z23, Z17, Z17
+	VPSUBD       Z23, Z17, Z17
 	VPSRLD       $0x16, Z22, Z22
-	VPADDD       Z22, Z21, Z21
-	VPSRLD       $0x1c, Z1, Z22
-	VPTERNLOGD   $0xf8, Z10, Z22, Z21
-	VPACKSSDW    Z21, Z20, Z20
-	VPACKUSWB    Z20, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VPANDD       Z8, Z0, Z20
-	VPMADDUBSW   Z7, Z20, Z20
-	VPMOVWB      Z20, Y20
-	VMOVUPS      Y20, (DI)
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
+	VPADDD       Z22, Z17, Z17
+	VPSRLD       $0x1c, Z2, Z22
+	VPTERNLOGD   $0xf8, Z10, Z22, Z17
+	VPANDD       Z14, Z1, Z22
+	VPMINUD      Z15, Z22, Z22
+	VPANDD       Z13, Z22, Z23
+	VPSUBUSW     Z12, Z23, Z23
+	VPADDD       Z11, Z23, Z24
+	VADDPS       Z24, Z22, Z22
+	VPSUBD       Z24, Z22, Z22
+	VPSRLD       $0x16, Z23, Z23
+	VPADDD       Z23, Z22, Z22
+	VPSRLD       $0x1c, Z1, Z23
+	VPTERNLOGD   $0xf8, Z10, Z23, Z22
+	VPACKSSDW    Z22, Z17, Z17
+	VPANDD       Z14, Z0, Z22
+	VPMINUD      Z15, Z22, Z22
+	VPANDD       Z13, Z22, Z23
+	VPSUBUSW     Z12, Z23, Z23
+	VPADDD       Z11, Z23, Z24
+	VADDPS       Z24, Z22, Z22
+	VPSUBD       Z24, Z22, Z22
+	VPSRLD       $0x16, Z23, Z23
+	VPADDD       Z23, Z22, Z22
+	VPSRLD       $0x1c, Z0, Z23
+	VPTERNLOGD   $0xf8, Z10, Z23, Z22
+	VPANDD       Z14, Z16, Z23
+	VPMINUD      Z15, Z23, Z23
+	VPANDD       Z13, Z23, Z24
+	VPSUBUSW     Z12, Z24, Z24
+	VPADDD       Z11, Z24, Z25
+	VADDPS       Z25, Z23, Z23
+	VPSUBD       Z25, Z23, Z23
+	VPSRLD       $0x16, Z24, Z24
+	VPADDD       Z24, Z23, Z23
+	VPSRLD       $0x1c, Z16, Z24
+	VPTERNLOGD   $0xf8, Z10, Z24, Z23
+	VPACKSSDW    Z23, Z22, Z22
+	VPACKUSWB    Z22, Z17, Z17
+	VPERMD       Z17, Z7, Z17
+	VPANDD       Z6, Z17, Z22
+	VPMADDUBSW   Z5, Z22, Z22
+	VPMOVWB      Z22, Y22
+	VMOVUPS      Y22, (DI)
 	VMOVAPS      Z18, Z2
 	VMOVAPS      Z19, Z1
+	VMOVAPS      Z20, Z0
+	VMOVAPS      Z21, Z16
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
 	SUBQ         $+64, R9
@@ -12881,752 +14153,28 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z18
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z19
-	VFMSUB231PS.BCST  4(DX), Z19, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               groupturned
-	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z0, Z0
-	VPSUBD            Z21, Z0, Z0
-	VPSRLD            $0x16, Z20, Z20
-	VPADDD            Z20, Z0, Z0
-	VPSRLD            $0x1c, Z4, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z0
-	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x16, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x1c, Z3, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x16, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x1c, Z2, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z13, Z21, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x16, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSRLD            $0x1c, Z1, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VPANDD            Z8, Z0, Z20
-	VPMADDUBSW        Z7, Z20, Z20
-	VPMOVWB           Z20, Y20
-	VMOVUPS           Y20, (DI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
-	MOVQ              R10, R9
-	SUBQ              R9, R8
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             R8, R8
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z5, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z5, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z2
-	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS (BX), Z5
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z10, Z1, Z0
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z1
-	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z10, Z2, Z1
-	CMPQ         R8, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z2
-	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z2, Z2
-	VPSUBD       Z17, Z2, Z2
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z2, Z2
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z2
-	CMPQ         R8, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z3
-	VPMINUD      Z15, Z3, Z3
-	VPANDD       Z13, Z3, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z3, Z3
-	VPSUBD       Z17, Z3, Z3
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z3, Z3
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z3
-
-grouptailnarrow:
-	VPACKSSDW  Z1, Z0, Z0
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z9, Z0
-	VPANDD     Z8, Z0, Z1
-	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMOVWB    Z1, Y1
-	LEAQ       1(R8), CX
-	SHRQ       $0x01, CX
-	MOVQ       $-1, AX
-	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
-
-grouptailback:
-	MOVQ  R8, AX
-	SHRQ  $0x01, AX
-	ADDQ  AX, DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z16
-	VFMSUB231PS.BCST  (DX), Z16, Z0
-	VMOVAPS           Z16, Z3
-	VFNMADD231PS.BCST (BX), Z0, Z3
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VMOVAPS           Z16, Z1
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-
-short2ahead:
-	VPMOVZXWD         128(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VPMOVZXWD         160(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z17
-	VPMOVZXWD         192(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VPMOVZXWD         224(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z19
-	VFMSUB231PS.BCST  12(DX), Z19, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z19
-	VADDPS            Z3, Z4, Z0
-	VADDPS            Z1, Z2, Z20
-	VADDPS            Z20, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2loop
-	VPANDD            Z14, Z4, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z20
-	VPSUBUSW          Z12, Z20, Z20
-	VPADDD            Z11, Z20, Z21
-	VADDPS            Z21, Z0, Z0
-	VPSUBD            Z21, Z0, Z0
-	VPSRLD            $0x16, Z20, Z20
-	VPADDD            Z20, Z0, Z0
-	VPSRLD            $0x1c, Z4, Z20
-	VPTERNLOGD        $0xf8, Z10, Z20, Z0
-	VPANDD            Z14, Z3, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x16, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x1c, Z3, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPACKSSDW         Z20, Z0, Z0
-	VPANDD            Z14, Z2, Z20
-	VPMINUD           Z15, Z20, Z20
-	VPANDD            Z13, Z20, Z21
-	VPSUBUSW          Z12, Z21, Z21
-	VPADDD            Z11, Z21, Z22
-	VADDPS            Z22, Z20, Z20
-	VPSUBD            Z22, Z20, Z20
-	VPSRLD            $0x16, Z21, Z21
-	VPADDD            Z21, Z20, Z20
-	VPSRLD            $0x1c, Z2, Z21
-	VPTERNLOGD        $0xf8, Z10, Z21, Z20
-	VPANDD            Z14, Z1, Z21
-	VPMINUD           Z15, Z21, Z21
-	VPANDD            Z13, Z21, Z22
-	VPSUBUSW          Z12, Z22, Z22
-	VPADDD            Z11, Z22, Z23
-	VADDPS            Z23, Z21, Z21
-	VPSUBD            Z23, Z21, Z21
-	VPSRLD            $0x16, Z22, Z22
-	VPADDD            Z22, Z21, Z21
-	VPSRLD            $0x1c, Z1, Z22
-	VPTERNLOGD        $0xf8, Z10, Z22, Z21
-	VPACKSSDW         Z21, Z20, Z20
-	VPACKUSWB         Z20, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VPANDD            Z8, Z0, Z20
-	VPMADDUBSW        Z7, Z20, Z20
-	VPMOVWB           Z20, Y20
-	VMOVUPS           Y20, (DI)
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z0, Z0
-	VPSUBD            Z17, Z0, Z0
-	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z0, Z0
-	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
-	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSRLD            $0x1c, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
-	VPSRLD            $0x16, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x1c, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z16
-	VADDPS            Z16, Z2, Z2
-	VPSUBD            Z16, Z2, Z2
-	VPSRLD            $0x16, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x1c, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVUPS           Y1, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VPMOVZXWD         (SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       (BX), Z17, Z18
-	VFMSUB231PS.BCST  (DX), Z18, Z17
-	VMOVAPS           Z18, Z2
-	VFNMADD231PS.BCST (BX), Z17, Z2
-	VPMOVZXWD         32(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
+	VPERMW.Z          128(SI), Z9, K6, Z17
 	VMULPS.BCST       4(BX), Z17, Z18
 	VFMSUB231PS.BCST  4(DX), Z18, Z17
-	VMOVAPS           Z18, Z1
-	VFNMADD231PS.BCST 4(BX), Z17, Z1
-	VPMOVZXWD         64(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       8(BX), Z17, Z18
-	VFMSUB231PS.BCST  8(DX), Z18, Z17
-	VMOVAPS           Z18, Z0
-	VFNMADD231PS.BCST 8(BX), Z17, Z0
-	VPMOVZXWD         96(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       12(BX), Z17, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z17
-	VMOVAPS           Z18, Z16
-	VFNMADD231PS.BCST 12(BX), Z17, Z16
-
-short4ahead:
-	VPMOVZXWD         128(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       16(BX), Z17, Z18
-	VFMSUB231PS.BCST  16(DX), Z18, Z17
-	VFNMADD231PS.BCST 16(BX), Z17, Z18
-	VPMOVZXWD         160(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       20(BX), Z17, Z19
-	VFMSUB231PS.BCST  20(DX), Z19, Z17
-	VFNMADD231PS.BCST 20(BX), Z17, Z19
-	VPMOVZXWD         192(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       24(BX), Z17, Z20
-	VFMSUB231PS.BCST  24(DX), Z20, Z17
-	VFNMADD231PS.BCST 24(BX), Z17, Z20
-	VPMOVZXWD         224(SI), Z17
-	VPSLLD            $0x10, Z17, Z17
-	VMULPS.BCST       28(BX), Z17, Z21
-	VFMSUB231PS.BCST  28(DX), Z21, Z17
-	VFNMADD231PS.BCST 28(BX), Z17, Z21
+	VFNMADD231PS.BCST 4(BX), Z17, Z18
+	VPERMW.Z          128(SI), Z8, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z19
+	VFMSUB231PS.BCST  4(DX), Z19, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z20
+	VFMSUB231PS.BCST  4(DX), Z20, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z20
+	VPERMW.Z          192(SI), Z8, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z21
+	VFMSUB231PS.BCST  4(DX), Z21, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z21
 	VADDPS            Z1, Z2, Z17
 	VADDPS            Z16, Z0, Z22
 	VADDPS            Z22, Z17, Z17
 	VCMPPS            $0x03, Z17, Z17, K1
 	KORTESTQ          K1, K1
-	JNE               short4loop
+	JNE               groupturned
 	VPANDD            Z14, Z2, Z17
 	VPMINUD           Z15, Z17, Z17
 	VPANDD            Z13, Z17, Z22
@@ -13674,54 +14222,847 @@ short4ahead:
 	VPTERNLOGD        $0xf8, Z10, Z24, Z23
 	VPACKSSDW         Z23, Z22, Z22
 	VPACKUSWB         Z22, Z17, Z17
-	VPERMD            Z17, Z9, Z17
-	VPANDD            Z8, Z17, Z22
-	VPMADDUBSW        Z7, Z22, Z22
+	VPERMD            Z17, Z7, Z17
+	VPANDD            Z6, Z17, Z22
+	VPMADDUBSW        Z5, Z22, Z22
 	VPMOVWB           Z22, Y22
 	VMOVUPS           Y22, (DI)
 	VMOVAPS           Z18, Z2
 	VMOVAPS           Z19, Z1
 	VMOVAPS           Z20, Z0
 	VMOVAPS           Z21, Z16
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
+	ADDQ              $+4, DX
+	ADDQ              $+4, BX
 	ADDQ              $+32, DI
 	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
+	MOVQ              R10, R9
+	SUBQ              R9, R8
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             R8, R8
+	JNE               groupturn
 
-short4loop:
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+groupturned:
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFMSUB231PS  Z4, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z3, Z0, Z2
+	VFMSUB231PS  Z4, Z2, Z0
+	VFNMADD231PS Z3, Z0, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFMSUB231PS  Z4, Z16, Z0
+	VFNMADD231PS Z3, Z0, Z16
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFMSUB231PS  Z4, Z17, Z0
+	VFNMADD231PS Z3, Z0, Z17
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z17, Z16, Z18
+	VADDPS       Z18, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouprare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z0, Z0
+	VPSUBD       Z19, Z0, Z0
+	VPSRLD       $0x16, Z18, Z18
+	VPADDD       Z18, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z1, Z1
+	VPSUBD       Z19, Z1, Z1
+	VPSRLD       $0x16, Z18, Z18
+	VPADDD       Z18, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z16, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z18
+	VADDPS       Z18, Z1, Z1
+	VPSUBD       Z18, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSRLD       $0x1c, Z16, Z16
+	VPTERNLOGD   $0xf8, Z10, Z16, Z1
+	VPANDD       Z14, Z17, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z18
+	VADDPS       Z18, Z2, Z2
+	VPSUBD       Z18, Z2, Z2
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z2, Z2
+	VPSRLD       $0x1c, Z17, Z17
+	VPTERNLOGD   $0xf8, Z10, Z17, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z7, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z5, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z1
+	VFMSUB231PS  Z3, Z1, Z0
+	VFNMADD231PS Z4, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z2
+	VFMSUB231PS  Z3, Z2, Z0
+	VFNMADD231PS Z4, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z4, Z0, Z16
+	VFMSUB231PS  Z3, Z16, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z4, Z0, Z17
+	VFMSUB231PS  Z3, Z17, Z0
+	VFNMADD231PS Z4, Z0, Z17
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z17, Z16, Z18
+	VADDPS       Z18, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupmeetrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z0, Z0
+	VPSUBD       Z19, Z0, Z0
+	VPSRLD       $0x16, Z18, Z18
+	VPADDD       Z18, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z1, Z1
+	VPSUBD       Z19, Z1, Z1
+	VPSRLD       $0x16, Z18, Z18
+	VPADDD       Z18, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z14, Z16, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z18
+	VADDPS       Z18, Z1, Z1
+	VPSUBD       Z18, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSRLD       $0x1c, Z16, Z16
+	VPTERNLOGD   $0xf8, Z10, Z16, Z1
+	VPANDD       Z14, Z17, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z18
+	VADDPS       Z18, Z2, Z2
+	VPSUBD       Z18, Z2, Z2
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z2, Z2
+	VPSRLD       $0x1c, Z17, Z17
+	VPTERNLOGD   $0xf8, Z10, Z17, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z7, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z5, Z1, Z1
+	VPMOVWB      Z1, Y1
+	VMOVUPS      Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS (BX), Z3
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFMSUB231PS  Z4, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z3, Z0, Z2
+	VFMSUB231PS  Z4, Z2, Z0
+	VFNMADD231PS Z3, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z3, Z0, Z16
+	VFMSUB231PS  Z4, Z16, Z0
+	VFNMADD231PS Z3, Z0, Z16
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z3, Z0, Z17
+	VFMSUB231PS  Z4, Z17, Z0
+	VFNMADD231PS Z3, Z0, Z17
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z17, Z16, Z18
+	VADDPS       Z18, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          grouptailrare
+	VPANDD       Z14, Z1, Z0
+	VPMINUD      Z15, Z0, Z0
+	VPANDD       Z13, Z0, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z0, Z0
+	VPSUBD       Z19, Z0, Z0
+	VPSRLD       $0x16, Z18, Z18
+	VPADDD       Z18, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z10, Z1, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z2, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z1, Z1
+	VPSUBD       Z19, Z1, Z1
+	VPSRLD       $0x16, Z18, Z18
+	VPADDD       Z18, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z10, Z2, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z16, Z2
+	VPMINUD      Z15, Z2, Z2
+	VPANDD       Z13, Z2, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z2, Z2
+	VPSUBD       Z19, Z2, Z2
+	VPSRLD       $0x16, Z18, Z18
+	VPADDD       Z18, Z2, Z2
+	VPSRLD       $0x1c, Z16, Z16
+	VPTERNLOGD   $0xf8, Z10, Z16, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z14, Z17, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z16, Z16
+	VPSUBD       Z19, Z16, Z16
+	VPSRLD       $0x16, Z18, Z18
+	VPADDD       Z18, Z16, Z16
+	VPSRLD       $0x1c, Z17, Z17
+	VPTERNLOGD   $0xf8, Z10, Z17, Z16
+
+grouptailnarrow:
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKSSDW  Z16, Z2, Z2
+	VPACKUSWB  Z2, Z0, Z0
+	VPERMD     Z0, Z7, Z0
+	VPANDD     Z6, Z0, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z5, Z1, Z1
+	VPMOVWB    Z1, Y1
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
+
+grouptailback:
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, DI
+	LEAQ  (SI)(R8*2), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z18
+	VBROADCASTSS constantsAVX512<>+212(SB), Z19
+	VPSUBD       Z19, Z18, Z4
+	VBROADCASTSS (DX), Z3
+	VBROADCASTSS constantsAVX512<>+216(SB), Z18
+	VFNMADD231PS Z3, Z4, Z18
+	VBROADCASTSS constantsAVX512<>+220(SB), Z19
+	VFMADD231PS  Z19, Z18, Z18
+	VMULPS       Z4, Z18, Z2
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VPERMW.Z     (SI), Z9, K6, Z18
+	VMULPS       Z2, Z18, Z19
+	VMOVAPS      Z19, Z1
+	VFMADD231PS  Z4, Z18, Z1
+	VPERMW.Z     (SI), Z8, K6, Z18
+	VMULPS       Z2, Z18, Z19
+	VMOVAPS      Z19, Z0
+	VFMADD231PS  Z4, Z18, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z18
+	VMULPS       Z2, Z18, Z19
+	VMOVAPS      Z19, Z16
+	VFMADD231PS  Z4, Z18, Z16
+	VPERMW.Z     64(SI), Z8, K6, Z18
+	VMULPS       Z2, Z18, Z19
+	VMOVAPS      Z19, Z17
+	VFMADD231PS  Z4, Z18, Z17
+
+longahead:
+	VPERMW.Z    128(SI), Z9, K6, Z18
+	VMULPS      Z2, Z18, Z19
+	VFMADD231PS Z4, Z18, Z19
+	VPERMW.Z    128(SI), Z8, K6, Z18
+	VMULPS      Z2, Z18, Z20
+	VFMADD231PS Z4, Z18, Z20
+	VPERMW.Z    192(SI), Z9, K6, Z18
+	VMULPS      Z2, Z18, Z21
+	VFMADD231PS Z4, Z18, Z21
+	VPERMW.Z    192(SI), Z8, K6, Z18
+	VMULPS      Z2, Z18, Z22
+	VFMADD231PS Z4, Z18, Z22
+	VADDPS      Z0, Z1, Z18
+	VADDPS      Z17, Z16, Z23
+	VADDPS      Z23, Z18, Z18
+	VCMPPS      $0x03, Z18, Z18, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPANDD      Z14, Z1, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z23
+	VPSUBUSW    Z12, Z23, Z23
+	VPADDD      Z11, Z23, Z24
+	VADDPS      Z24, Z18, Z18
+	VPSUBD      Z24, Z18, Z18
+	VPSRLD      $0x16, Z23, Z23
+	VPADDD      Z23, Z18, Z18
+	VPSRLD      $0x1c, Z1, Z23
+	VPTERNLOGD  $0xf8, Z10, Z23, Z18
+	VPANDD      Z14, Z0, Z23
+	VPMINUD     Z15, Z23, Z23
+	VPANDD      Z13, Z23, Z24
+	VPSUBUSW    Z12, Z24, Z24
+	VPADDD      Z11, Z24, Z25
+	VADDPS      Z25, Z23, Z23
+	VPSUBD      Z25, Z23, Z23
+	VPSRLD      $0x16, Z24, Z24
+	VPADDD      Z24, Z23, Z23
+	VPSRLD      $0x1c, Z0, Z24
+	VPTERNLOGD  $0xf8, Z10, Z24, Z23
+	VPACKSSDW   Z23, Z18, Z18
+	VPANDD      Z14, Z16, Z23
+	VPMINUD     Z15, Z23, Z23
+	VPANDD      Z13, Z23, Z24
+	VPSUBUSW    Z12, Z24, Z24
+	VPADDD      Z11, Z24, Z25
+	VADDPS      Z25, Z23, Z23
+	VPSUBD      Z25, Z23, Z23
+	VPSRLD      $0x16, Z24, Z24
+	VPADDD      Z24, Z23, Z23
+	VPSRLD      $0x1c, Z16, Z24
+	VPTERNLOGD  $0xf8, Z10, Z24, Z23
+	VPANDD      Z14, Z17, Z24
+	VPMINUD     Z15, Z24, Z24
+	VPANDD      Z13, Z24, Z25
+	VPSUBUSW    Z12, Z25, Z25
+	VPADDD      Z11, Z25, Z26
+	VADDPS      Z26, Z24, Z24
+	VPSUBD      Z26, Z24, Z24
+	VPSRLD      $0x16, Z25, Z25
+	VPADDD      Z25, Z24, Z24
+	VPSRLD      $0x1c, Z17, Z25
+	VPTERNLOGD  $0xf8, Z10, Z25, Z24
+	VPACKSSDW   Z24, Z23, Z23
+	VPACKUSWB   Z23, Z18, Z18
+	VPERMD      Z18, Z7, Z18
+	VPANDD      Z6, Z18, Z23
+	VPMADDUBSW  Z5, Z23, Z23
+	VPMOVWB     Z23, Y23
+	VMOVUPS     Y23, (DI)
+	VMOVAPS     Z19, Z1
+	VMOVAPS     Z20, Z0
+	VMOVAPS     Z21, Z16
+	VMOVAPS     Z22, Z17
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z2, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z2, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z2, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS      Z2, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	VADDPS      Z16, Z1, Z0
+	VADDPS      Z18, Z17, Z19
+	VADDPS      Z19, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z0, Z0
+	VPSUBD      Z20, Z0, Z0
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z16, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z1, Z1
+	VPSUBD      Z20, Z1, Z1
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z1, Z1
+	VPSRLD      $0x1c, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z17, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z19
+	VADDPS      Z19, Z1, Z1
+	VPSUBD      Z19, Z1, Z1
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z1, Z1
+	VPSRLD      $0x1c, Z17, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z1
+	VPANDD      Z14, Z18, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z19
+	VADDPS      Z19, Z16, Z16
+	VPSUBD      Z19, Z16, Z16
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSRLD      $0x1c, Z18, Z18
+	VPTERNLOGD  $0xf8, Z10, Z18, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z7, Z0
+	VPANDD      Z6, Z0, Z1
+	VPMADDUBSW  Z5, Z1, Z1
+	VPMOVWB     Z1, Y1
+	VMOVUPS     Y1, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z2, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z2, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z2, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z2, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	VADDPS      Z16, Z1, Z0
+	VADDPS      Z18, Z17, Z19
+	VADDPS      Z19, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z0, Z0
+	VPSUBD      Z20, Z0, Z0
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPANDD      Z14, Z16, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z1, Z1
+	VPSUBD      Z20, Z1, Z1
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z1, Z1
+	VPSRLD      $0x1c, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z1
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	VPANDD      Z14, Z17, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z16, Z16
+	VPSUBD      Z20, Z16, Z16
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z16, Z16
+	VPSRLD      $0x1c, Z17, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z16
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	VPANDD      Z14, Z18, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z13, Z17, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z17, Z17
+	VPSUBD      Z20, Z17, Z17
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z17, Z17
+	VPSRLD      $0x1c, Z18, Z18
+	VPTERNLOGD  $0xf8, Z10, Z18, Z17
+
+longtailnarrow:
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKUSWB  Z16, Z0, Z0
+	VPERMD     Z0, Z7, Z0
+	VPANDD     Z6, Z0, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z5, Z1, Z1
+	VPMOVWB    Z1, Y1
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
+
+longtailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPERMW.Z          (SI), Z9, K6, Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFMSUB231PS.BCST  (DX), Z18, Z17
+	VMOVAPS           Z18, Z2
+	VFNMADD231PS.BCST (BX), Z17, Z2
+	VPERMW.Z          (SI), Z8, K6, Z17
+	VMULPS.BCST       (BX), Z17, Z18
+	VFMSUB231PS.BCST  (DX), Z18, Z17
+	VMOVAPS           Z18, Z1
+	VFNMADD231PS.BCST (BX), Z17, Z1
+	VPERMW.Z          64(SI), Z9, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z17
+	VMOVAPS           Z18, Z0
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VPERMW.Z          64(SI), Z8, K6, Z17
+	VMULPS.BCST       4(BX), Z17, Z18
+	VFMSUB231PS.BCST  4(DX), Z18, Z17
+	VMOVAPS           Z18, Z16
+	VFNMADD231PS.BCST 4(BX), Z17, Z16
+
+short2ahead:
+	VPERMW.Z          128(SI), Z9, K6, Z17
+	VMULPS.BCST       8(BX), Z17, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z17
+	VFNMADD231PS.BCST 8(BX), Z17, Z18
+	VPERMW.Z          128(SI), Z8, K6, Z17
+	VMULPS.BCST       8(BX), Z17, Z19
+	VFMSUB231PS.BCST  8(DX), Z19, Z17
+	VFNMADD231PS.BCST 8(BX), Z17, Z19
+	VPERMW.Z          192(SI), Z9, K6, Z17
+	VMULPS.BCST       12(BX), Z17, Z20
+	VFMSUB231PS.BCST  12(DX), Z20, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z20
+	VPERMW.Z          192(SI), Z8, K6, Z17
+	VMULPS.BCST       12(BX), Z17, Z21
+	VFMSUB231PS.BCST  12(DX), Z21, Z17
+	VFNMADD231PS.BCST 12(BX), Z17, Z21
+	VADDPS            Z1, Z2, Z17
+	VADDPS            Z16, Z0, Z22
+	VADDPS            Z22, Z17, Z17
+	VCMPPS            $0x03, Z17, Z17, K1
+	KORTESTQ          K1, K1
+	JNE               short2loop
+	VPANDD            Z14, Z2, Z17
+	VPMINUD           Z15, Z17, Z17
+	VPANDD            Z13, Z17, Z22
+	VPSUBUSW          Z12, Z22, Z22
+	VPADDD            Z11, Z22, Z23
+	VADDPS            Z23, Z17, Z17
+	VPSUBD            Z23, Z17, Z17
+	VPSRLD            $0x16, Z22, Z22
+	VPADDD            Z22, Z17, Z17
+	VPSRLD            $0x1c, Z2, Z22
+	VPTERNLOGD        $0xf8, Z10, Z22, Z17
+	VPANDD            Z14, Z1, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z13, Z22, Z23
+	VPSUBUSW          Z12, Z23, Z23
+	VPADDD            Z11, Z23, Z24
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
+	VPSRLD            $0x16, Z23, Z23
+	VPADDD            Z23, Z22, Z22
+	VPSRLD            $0x1c, Z1, Z23
+	VPTERNLOGD        $0xf8, Z10, Z23, Z22
+	VPACKSSDW         Z22, Z17, Z17
+	VPANDD            Z14, Z0, Z22
+	VPMINUD           Z15, Z22, Z22
+	VPANDD            Z13, Z22, Z23
+	VPSUBUSW          Z12, Z23, Z23
+	VPADDD            Z11, Z23, Z24
+	VADDPS            Z24, Z22, Z22
+	VPSUBD            Z24, Z22, Z22
+	VPSRLD            $0x16, Z23, Z23
+	VPADDD            Z23, Z22, Z22
+	VPSRLD            $0x1c, Z0, Z23
+	VPTERNLOGD        $0xf8, Z10, Z23, Z22
+	VPANDD            Z14, Z16, Z23
+	VPMINUD           Z15, Z23, Z23
+	VPANDD            Z13, Z23, Z24
+	VPSUBUSW          Z12, Z24, Z24
+	VPADDD            Z11, Z24, Z25
+	VADDPS            Z25, Z23, Z23
+	VPSUBD            Z25, Z23, Z23
+	VPSRLD            $0x16, Z24, Z24
+	VPADDD            Z24, Z23, Z23
+	VPSRLD            $0x1c, Z16, Z24
+	VPTERNLOGD        $0xf8, Z10, Z24, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPACKUSWB         Z22, Z17, Z17
+	VPERMD            Z17, Z7, Z17
+	VPANDD            Z6, Z17, Z22
+	VPMADDUBSW        Z5, Z22, Z22
+	VPMOVWB           Z22, Y22
+	VMOVUPS           Y22, (DI)
+	VMOVAPS           Z18, Z2
+	VMOVAPS           Z19, Z1
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
+
+short2loop:
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
 	VADDPS            Z2, Z1, Z0
 	VADDPS            Z17, Z16, Z18
 	VADDPS            Z18, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
-	JNE               short4rare
+	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
 	VPANDD            Z13, Z0, Z18
@@ -13769,11 +15110,225 @@ short4loop:
 	VPTERNLOGD        $0xf8, Z10, Z17, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPERMD            Z0, Z7, Z0
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z5, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVUPS           Y1, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPERMW.Z          (SI), Z9, K6, Z19
+	VMULPS.BCST       (BX), Z19, Z20
+	VFMSUB231PS.BCST  (DX), Z20, Z19
+	VMOVAPS           Z20, Z0
+	VFNMADD231PS.BCST (BX), Z19, Z0
+	VPERMW.Z          (SI), Z8, K6, Z19
+	VMULPS.BCST       4(BX), Z19, Z20
+	VFMSUB231PS.BCST  4(DX), Z20, Z19
+	VMOVAPS           Z20, Z16
+	VFNMADD231PS.BCST 4(BX), Z19, Z16
+	VPERMW.Z          64(SI), Z9, K6, Z19
+	VMULPS.BCST       8(BX), Z19, Z20
+	VFMSUB231PS.BCST  8(DX), Z20, Z19
+	VMOVAPS           Z20, Z17
+	VFNMADD231PS.BCST 8(BX), Z19, Z17
+	VPERMW.Z          64(SI), Z8, K6, Z19
+	VMULPS.BCST       12(BX), Z19, Z20
+	VFMSUB231PS.BCST  12(DX), Z20, Z19
+	VMOVAPS           Z20, Z18
+	VFNMADD231PS.BCST 12(BX), Z19, Z18
+
+short4ahead:
+	VPERMW.Z          128(SI), Z9, K6, Z19
+	VMULPS.BCST       16(BX), Z19, Z20
+	VFMSUB231PS.BCST  16(DX), Z20, Z19
+	VFNMADD231PS.BCST 16(BX), Z19, Z20
+	VPERMW.Z          128(SI), Z8, K6, Z19
+	VMULPS.BCST       20(BX), Z19, Z21
+	VFMSUB231PS.BCST  20(DX), Z21, Z19
+	VFNMADD231PS.BCST 20(BX), Z19, Z21
+	VPERMW.Z          192(SI), Z9, K6, Z19
+	VMULPS.BCST       24(BX), Z19, Z22
+	VFMSUB231PS.BCST  24(DX), Z22, Z19
+	VFNMADD231PS.BCST 24(BX), Z19, Z22
+	VPERMW.Z          192(SI), Z8, K6, Z19
+	VMULPS.BCST       28(BX), Z19, Z23
+	VFMSUB231PS.BCST  28(DX), Z23, Z19
+	VFNMADD231PS.BCST 28(BX), Z19, Z23
+	VADDPS            Z16, Z0, Z19
+	VADDPS            Z18, Z17, Z24
+	VADDPS            Z24, Z19, Z19
+	VCMPPS            $0x03, Z19, Z19, K1
+	KORTESTQ          K1, K1
+	JNE               short4loop
+	VPANDD            Z14, Z0, Z19
+	VPMINUD           Z15, Z19, Z19
+	VPANDD            Z13, Z19, Z24
+	VPSUBUSW          Z12, Z24, Z24
+	VPADDD            Z11, Z24, Z25
+	VADDPS            Z25, Z19, Z19
+	VPSUBD            Z25, Z19, Z19
+	VPSRLD            $0x16, Z24, Z24
+	VPADDD            Z24, Z19, Z19
+	VPSRLD            $0x1c, Z0, Z24
+	VPTERNLOGD        $0xf8, Z10, Z24, Z19
+	VPANDD            Z14, Z16, Z24
+	VPMINUD           Z15, Z24, Z24
+	VPANDD            Z13, Z24, Z25
+	VPSUBUSW          Z12, Z25, Z25
+	VPADDD            Z11, Z25, Z26
+	VADDPS            Z26, Z24, Z24
+	VPSUBD            Z26, Z24, Z24
+	VPSRLD            $0x16, Z25, Z25
+	VPADDD            Z25, Z24, Z24
+	VPSRLD            $0x1c, Z16, Z25
+	VPTERNLOGD        $0xf8, Z10, Z25, Z24
+	VPACKSSDW         Z24, Z19, Z19
+	VPANDD            Z14, Z17, Z24
+	VPMINUD           Z15, Z24, Z24
+	VPANDD            Z13, Z24, Z25
+	VPSUBUSW          Z12, Z25, Z25
+	VPADDD            Z11, Z25, Z26
+	VADDPS            Z26, Z24, Z24
+	VPSUBD            Z26, Z24, Z24
+	VPSRLD            $0x16, Z25, Z25
+	VPADDD            Z25, Z24, Z24
+	VPSRLD            $0x1c, Z17, Z25
+	VPTERNLOGD        $0xf8, Z10, Z25, Z24
+	VPANDD            Z14, Z18, Z25
+	VPMINUD           Z15, Z25, Z25
+	VPANDD            Z13, Z25, Z26
+	VPSUBUSW          Z12, Z26, Z26
+	VPADDD            Z11, Z26, Z27
+	VADDPS            Z27, Z25, Z25
+	VPSUBD            Z27, Z25, Z25
+	VPSRLD            $0x16, Z26, Z26
+	VPADDD            Z26, Z25, Z25
+	VPSRLD            $0x1c, Z18, Z26
+	VPTERNLOGD        $0xf8, Z10, Z26, Z25
+	VPACKSSDW         Z25, Z24, Z24
+	VPACKUSWB         Z24, Z19, Z19
+	VPERMD            Z19, Z7, Z19
+	VPANDD            Z6, Z19, Z24
+	VPMADDUBSW        Z5, Z24, Z24
+	VPMOVWB           Z24, Y24
+	VMOVUPS           Y24, (DI)
+	VMOVAPS           Z20, Z0
+	VMOVAPS           Z21, Z16
+	VMOVAPS           Z22, Z17
+	VMOVAPS           Z23, Z18
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
+
+short4loop:
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VBROADCASTSS      8(DX), Z2
+	VBROADCASTSS      12(DX), Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z16
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z18
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z16, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z0, Z0
+	VPSUBD            Z21, Z0, Z0
+	VPSRLD            $0x16, Z20, Z20
+	VPADDD            Z20, Z0, Z0
+	VPSRLD            $0x1c, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z16, Z0
+	VPANDD            Z14, Z17, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z13, Z16, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z16, Z16
+	VPSUBD            Z21, Z16, Z16
+	VPSRLD            $0x16, Z20, Z20
+	VPADDD            Z20, Z16, Z16
+	VPSRLD            $0x1c, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z17, Z16
+	VPACKSSDW         Z16, Z0, Z0
+	VPANDD            Z14, Z18, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z13, Z16, Z17
+	VPSUBUSW          Z12, Z17, Z17
+	VPADDD            Z11, Z17, Z20
+	VADDPS            Z20, Z16, Z16
+	VPSUBD            Z20, Z16, Z16
+	VPSRLD            $0x16, Z17, Z17
+	VPADDD            Z17, Z16, Z16
+	VPSRLD            $0x1c, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z18, Z16
+	VPANDD            Z14, Z19, Z17
+	VPMINUD           Z15, Z17, Z17
+	VPANDD            Z13, Z17, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z20
+	VADDPS            Z20, Z17, Z17
+	VPSUBD            Z20, Z17, Z17
+	VPSRLD            $0x16, Z18, Z18
+	VPADDD            Z18, Z17, Z17
+	VPSRLD            $0x1c, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z19, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPACKUSWB         Z16, Z0, Z0
+	VPERMD            Z0, Z7, Z0
+	VPANDD            Z6, Z0, Z16
+	VPMADDUBSW        Z5, Z16, Z16
+	VPMOVWB           Z16, Y16
+	VMOVUPS           Y16, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -13799,36 +15354,32 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z9, K6, Z0
 	VMOVUPS      (BX), Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS      (DX), Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     (SI), Z8, K6, Z0
 	VMOVUPS      64(BX), Z1
 	VMULPS       Z1, Z0, Z3
 	VMOVUPS      64(DX), Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z9, K6, Z0
 	VMOVUPS      128(BX), Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
+	VMOVUPS      128(DX), Z16
+	VFMSUB231PS  Z16, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
+	VPERMW.Z     64(SI), Z8, K6, Z0
 	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
+	VMULPS       Z1, Z0, Z16
+	VMOVUPS      192(DX), Z17
+	VFMSUB231PS  Z17, Z16, Z0
+	VFNMADD231PS Z1, Z0, Z16
 	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
+	VADDPS       Z16, Z4, Z1
 	VADDPS       Z1, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
@@ -13837,9 +15388,9 @@ laneloop:
 	VPMINUD      Z15, Z0, Z0
 	VPANDD       Z13, Z0, Z1
 	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
+	VPADDD       Z11, Z1, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
 	VPSRLD       $0x16, Z1, Z1
 	VPADDD       Z1, Z0, Z0
 	VPSRLD       $0x1c, Z2, Z2
@@ -13848,9 +15399,9 @@ laneloop:
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z13, Z1, Z2
 	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
+	VPADDD       Z11, Z2, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x1c, Z3, Z3
@@ -13867,7 +15418,7 @@ laneloop:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x1c, Z4, Z4
 	VPTERNLOGD   $0xf8, Z10, Z4, Z1
-	VPANDD       Z14, Z5, Z2
+	VPANDD       Z14, Z16, Z2
 	VPMINUD      Z15, Z2, Z2
 	VPANDD       Z13, Z2, Z3
 	VPSUBUSW     Z12, Z3, Z3
@@ -13876,13 +15427,13 @@ laneloop:
 	VPSUBD       Z4, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x1c, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z5, Z2
+	VPSRLD       $0x1c, Z16, Z16
+	VPTERNLOGD   $0xf8, Z10, Z16, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPERMD       Z0, Z7, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z5, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -13900,7 +15451,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -13909,35 +15461,35 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K6, Z5
-	VFMSUB231PS  Z5, Z4, Z0
+	VMOVUPS.Z    128(DX), K7, Z16
+	VFMSUB231PS  Z16, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
+	VMOVUPS.Z    192(BX), K7, Z1
+	VMULPS       Z1, Z0, Z16
+	VMOVUPS.Z    192(DX), K7, Z17
+	VFMSUB231PS  Z17, Z16, Z0
+	VFNMADD231PS Z1, Z0, Z16
 	VADDPS       Z3, Z2, Z0
-	VADDPS       Z5, Z4, Z1
+	VADDPS       Z16, Z4, Z1
 	VADDPS       Z1, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
@@ -13946,9 +15498,9 @@ lanetail:
 	VPMINUD      Z15, Z0, Z0
 	VPANDD       Z13, Z0, Z1
 	VPSUBUSW     Z12, Z1, Z1
-	VPADDD       Z11, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
+	VPADDD       Z11, Z1, Z17
+	VADDPS       Z17, Z0, Z0
+	VPSUBD       Z17, Z0, Z0
 	VPSRLD       $0x16, Z1, Z1
 	VPADDD       Z1, Z0, Z0
 	VPSRLD       $0x1c, Z2, Z2
@@ -13959,9 +15511,9 @@ lanetail:
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z13, Z1, Z2
 	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
+	VPADDD       Z11, Z2, Z17
+	VADDPS       Z17, Z1, Z1
+	VPSUBD       Z17, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x1c, Z3, Z3
@@ -13972,42 +15524,43 @@ lanetail:
 	VPMINUD      Z15, Z2, Z2
 	VPANDD       Z13, Z2, Z3
 	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z6
-	VADDPS       Z6, Z2, Z2
-	VPSUBD       Z6, Z2, Z2
+	VPADDD       Z11, Z3, Z17
+	VADDPS       Z17, Z2, Z2
+	VPSUBD       Z17, Z2, Z2
 	VPSRLD       $0x16, Z3, Z3
 	VPADDD       Z3, Z2, Z2
 	VPSRLD       $0x1c, Z4, Z4
 	VPTERNLOGD   $0xf8, Z10, Z4, Z2
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z3
+	VPANDD       Z14, Z16, Z3
 	VPMINUD      Z15, Z3, Z3
 	VPANDD       Z13, Z3, Z4
 	VPSUBUSW     Z12, Z4, Z4
-	VPADDD       Z11, Z4, Z6
-	VADDPS       Z6, Z3, Z3
-	VPSUBD       Z6, Z3, Z3
+	VPADDD       Z11, Z4, Z17
+	VADDPS       Z17, Z3, Z3
+	VPSUBD       Z17, Z3, Z3
 	VPSRLD       $0x16, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSRLD       $0x1c, Z5, Z5
-	VPTERNLOGD   $0xf8, Z10, Z5, Z3
+	VPSRLD       $0x1c, Z16, Z16
+	VPTERNLOGD   $0xf8, Z10, Z16, Z3
 
 lanetailnarrow:
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z0, Z0
-	VPERMD     Z0, Z9, Z0
-	VPANDD     Z8, Z0, Z1
+	VPERMD     Z0, Z7, Z0
+	VPANDD     Z6, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
-	VPMADDUBSW Z7, Z1, Z1
+	VPMADDUBSW Z5, Z1, Z1
 	VPMOVWB    Z1, Y1
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 lanetailback:
 laneend:
@@ -14025,82 +15578,78 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z5, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z5, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z5, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z5, Z0, Z4
+	VPERMW.Z     (SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z1
+	VFMSUB231PS  Z4, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	VPERMW.Z     (SI), Z8, K6, Z0
+	VMULPS       Z3, Z0, Z2
+	VFMSUB231PS  Z4, Z2, Z0
+	VFNMADD231PS Z3, Z0, Z2
+	VPERMW.Z     64(SI), Z9, K6, Z0
+	VMULPS       Z3, Z0, Z16
+	VFMSUB231PS  Z4, Z16, Z0
+	VFNMADD231PS Z3, Z0, Z16
+	VPERMW.Z     64(SI), Z8, K6, Z0
+	VMULPS       Z3, Z0, Z17
+	VFMSUB231PS  Z4, Z17, Z0
+	VFNMADD231PS Z3, Z0, Z17
 	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z16
-	VADDPS       Z16, Z0, Z0
+	VADDPS       Z17, Z16, Z18
+	VADDPS       Z18, Z0, Z0
 	VCMPPS       $0x03, Z0, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          grouprare
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z0, Z0
-	VPSUBD       Z17, Z0, Z0
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z0, Z0
+	VPANDD       Z13, Z0, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z0, Z0
+	VPSUBD       Z19, Z0, Z0
+	VPSRLD       $0x16, Z18, Z18
+	VPADDD       Z18, Z0, Z0
 	VPSRLD       $0x1c, Z1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z16
-	VPSUBUSW     Z12, Z16, Z16
-	VPADDD       Z11, Z16, Z17
-	VADDPS       Z17, Z1, Z1
-	VPSUBD       Z17, Z1, Z1
-	VPSRLD       $0x16, Z16, Z16
-	VPADDD       Z16, Z1, Z1
+	VPANDD       Z13, Z1, Z18
+	VPSUBUSW     Z12, Z18, Z18
+	VPADDD       Z11, Z18, Z19
+	VADDPS       Z19, Z1, Z1
+	VPSUBD       Z19, Z1, Z1
+	VPSRLD       $0x16, Z18, Z18
+	VPADDD       Z18, Z1, Z1
 	VPSRLD       $0x1c, Z2, Z2
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z14, Z3, Z1
+	VPANDD       Z14, Z16, Z1
 	VPMINUD      Z15, Z1, Z1
 	VPANDD       Z13, Z1, Z2
 	VPSUBUSW     Z12, Z2, Z2
-	VPADDD       Z11, Z2, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
+	VPADDD       Z11, Z2, Z18
+	VADDPS       Z18, Z1, Z1
+	VPSUBD       Z18, Z1, Z1
 	VPSRLD       $0x16, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z10, Z3, Z1
-	VPANDD       Z14, Z4, Z2
+	VPSRLD       $0x1c, Z16, Z16
+	VPTERNLOGD   $0xf8, Z10, Z16, Z1
+	VPANDD       Z14, Z17, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z3
-	VPSUBUSW     Z12, Z3, Z3
-	VPADDD       Z11, Z3, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z10, Z4, Z2
+	VPANDD       Z13, Z2, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z18
+	VADDPS       Z18, Z2, Z2
+	VPSUBD       Z18, Z2, Z2
+	VPSRLD       $0x16, Z16, Z16
+	VPADDD       Z16, Z2, Z2
+	VPSRLD       $0x1c, Z17, Z17
+	VPTERNLOGD   $0xf8, Z10, Z17, Z2
 	VPACKSSDW    Z2, Z1, Z1
 	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z9, Z0
-	VPANDD       Z8, Z0, Z1
-	VPMADDUBSW   Z7, Z1, Z1
+	VPERMD       Z0, Z7, Z0
+	VPANDD       Z6, Z0, Z1
+	VPMADDUBSW   Z5, Z1, Z1
 	VPMOVWB      Z1, Y1
 	VMOVNTPS     Y1, (DI)
 	ADDQ         $+32, DI
@@ -14111,47 +15660,13 @@ groupstream:
 	JMP          groupwhole
 
 grouplast:
-	VADDPS     Z3, Z4, Z0
-	VADDPS     Z1, Z2, Z16
-	VADDPS     Z16, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
+	VADDPS     Z1, Z2, Z17
+	VADDPS     Z16, Z0, Z18
+	VADDPS     Z18, Z17, Z17
+	VCMPPS     $0x03, Z17, Z17, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPANDD     Z14, Z4, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z0, Z0
-	VPSUBD     Z17, Z0, Z0
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z0, Z0
-	VPSRLD     $0x1c, Z4, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z0
-	VPANDD     Z14, Z3, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x1c, Z3, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPACKSSDW  Z16, Z0, Z0
-	VPANDD     Z14, Z2, Z16
-	VPMINUD    Z15, Z16, Z16
-	VPANDD     Z13, Z16, Z17
-	VPSUBUSW   Z12, Z17, Z17
-	VPADDD     Z11, Z17, Z18
-	VADDPS     Z18, Z16, Z16
-	VPSUBD     Z18, Z16, Z16
-	VPSRLD     $0x16, Z17, Z17
-	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x1c, Z2, Z17
-	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPANDD     Z14, Z1, Z17
+	VPANDD     Z14, Z2, Z17
 	VPMINUD    Z15, Z17, Z17
 	VPANDD     Z13, Z17, Z18
 	VPSUBUSW   Z12, Z18, Z18
@@ -14160,95 +15675,125 @@ grouplast:
 	VPSUBD     Z19, Z17, Z17
 	VPSRLD     $0x16, Z18, Z18
 	VPADDD     Z18, Z17, Z17
-	VPSRLD     $0x1c, Z1, Z18
+	VPSRLD     $0x1c, Z2, Z18
 	VPTERNLOGD $0xf8, Z10, Z18, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPACKUSWB  Z16, Z0, Z0
-	VPERMD     Z0, Z9, Z0
-	VPANDD     Z8, Z0, Z16
-	VPMADDUBSW Z7, Z16, Z16
-	VPMOVWB    Z16, Y16
-	VMOVUPS    Y16, (DI)
+	VPANDD     Z14, Z1, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z13, Z18, Z19
+	VPSUBUSW   Z12, Z19, Z19
+	VPADDD     Z11, Z19, Z20
+	VADDPS     Z20, Z18, Z18
+	VPSUBD     Z20, Z18, Z18
+	VPSRLD     $0x16, Z19, Z19
+	VPADDD     Z19, Z18, Z18
+	VPSRLD     $0x1c, Z1, Z19
+	VPTERNLOGD $0xf8, Z10, Z19, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPANDD     Z14, Z0, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z13, Z18, Z19
+	VPSUBUSW   Z12, Z19, Z19
+	VPADDD     Z11, Z19, Z20
+	VADDPS     Z20, Z18, Z18
+	VPSUBD     Z20, Z18, Z18
+	VPSRLD     $0x16, Z19, Z19
+	VPADDD     Z19, Z18, Z18
+	VPSRLD     $0x1c, Z0, Z19
+	VPTERNLOGD $0xf8, Z10, Z19, Z18
+	VPANDD     Z14, Z16, Z19
+	VPMINUD    Z15, Z19, Z19
+	VPANDD     Z13, Z19, Z20
+	VPSUBUSW   Z12, Z20, Z20
+	VPADDD     Z11, Z20, Z21
+	VADDPS     Z21, Z19, Z19
+	VPSUBD     Z21, Z19, Z19
+	VPSRLD     $0x16, Z20, Z20
+	VPADDD     Z20, Z19, Z19
+	VPSRLD     $0x1c, Z16, Z20
+	VPTERNLOGD $0xf8, Z10, Z20, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPACKUSWB  Z18, Z17, Z17
+	VPERMD     Z17, Z7, Z17
+	VPANDD     Z6, Z17, Z18
+	VPMADDUBSW Z5, Z18, Z18
+	VPMOVWB    Z18, Y18
+	VMOVUPS    Y18, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, R9
 	JMP        groupwhole
 
 grouprare:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z6, Z0, Z0
+	VPERMW.Z   (SI), Z9, K6, Z0
+	VDIVPS     Z4, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
 	VPANDD     Z13, Z1, Z2
 	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
+	VPADDD     Z11, Z2, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z6, Z0, Z0
+	VPERMW.Z   (SI), Z8, K6, Z0
+	VDIVPS     Z4, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
+	VPANDD     Z13, Z2, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z2, Z2
+	VPSUBD     Z17, Z2, Z2
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z6, Z0, Z0
+	VPERMW.Z   64(SI), Z9, K6, Z0
+	VDIVPS     Z4, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
+	VPANDD     Z13, Z2, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z2, Z2
+	VPSUBD     Z17, Z2, Z2
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z2, Z2
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z6, Z0, Z0
+	VPERMW.Z   64(SI), Z8, K6, Z0
+	VDIVPS     Z4, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z16
-	VADDPS     Z16, Z3, Z3
-	VPSUBD     Z16, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VMOVAPS.Z  Z3, K1, Z3
+	VPANDD     Z14, Z0, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x16, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VMOVAPS.Z  Z16, K1, Z16
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
+	VPTERNLOGD $0xf8, Z10, Z0, Z16
+	VPACKSSDW  Z16, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPERMD     Z1, Z7, Z1
+	VPANDD     Z6, Z1, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        groupback
@@ -14258,9 +15803,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -14279,8 +15824,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -14288,9 +15833,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -14309,8 +15854,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -14318,9 +15863,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -14339,8 +15884,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (DX), Z5
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (DX), Z3
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -14348,9 +15893,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(DX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -14360,18 +15905,19 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z1
 	VPMINUD     Z15, Z1, Z1
 	VPANDD      Z13, Z1, Z2
 	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z3
-	VADDPS      Z3, Z1, Z1
-	VPSUBD      Z3, Z1, Z1
+	VPADDD      Z11, Z2, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
 	VMOVAPS.Z   Z1, K1, Z1
@@ -14380,83 +15926,84 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z3
-	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
-	VPSRLD      $0x16, Z3, Z3
-	VPADDD      Z3, Z2, Z2
+	VPANDD      Z13, Z2, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z2, Z2
+	VPSUBD      Z17, Z2, Z2
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z2, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z3
-	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z13, Z3, Z4
-	VPSUBUSW    Z12, Z4, Z4
-	VPADDD      Z11, Z4, Z16
-	VADDPS      Z16, Z3, Z3
-	VPSUBD      Z16, Z3, Z3
-	VPSRLD      $0x16, Z4, Z4
-	VPADDD      Z4, Z3, Z3
-	VMOVAPS.Z   Z3, K1, Z3
+	VPANDD      Z14, Z0, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z0, Z16
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
+	VDIVPS      Z4, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z16
-	VPSUBUSW    Z12, Z16, Z16
-	VPADDD      Z11, Z16, Z17
-	VADDPS      Z17, Z4, Z4
-	VPSUBD      Z17, Z4, Z4
-	VPSRLD      $0x16, Z16, Z16
-	VPADDD      Z16, Z4, Z4
-	VMOVAPS.Z   Z4, K1, Z4
+	VPANDD      Z14, Z0, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x16, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z17
 
 grouptailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKUSWB  Z16, Z1, Z1
+	VPERMD     Z1, Z7, Z1
+	VPANDD     Z6, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -14469,210 +16016,290 @@ groupmeetrare:
 	ADDQ $+64, R12
 	JMP  grouppieces
 
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VADDPS            Z2, Z1, Z0
-	VADDPS            Z4, Z3, Z16
-	VADDPS            Z16, Z0, Z0
-	VCMPPS            $0x03, Z0, Z0, K1
-	KORTESTQ          K1, K1
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMINUD           Z15, Z0, Z0
-	VPANDD            Z13, Z0, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z0, Z0
-	VPSUBD            Z17, Z0, Z0
-	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z0, Z0
-	VPSRLD            $0x1c, Z1, Z1
-	VPTERNLOGD        $0xf8, Z10, Z1, Z0
-	VPANDD            Z14, Z2, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z16
-	VPSUBUSW          Z12, Z16, Z16
-	VPADDD            Z11, Z16, Z17
-	VADDPS            Z17, Z1, Z1
-	VPSUBD            Z17, Z1, Z1
-	VPSRLD            $0x16, Z16, Z16
-	VPADDD            Z16, Z1, Z1
-	VPSRLD            $0x1c, Z2, Z2
-	VPTERNLOGD        $0xf8, Z10, Z2, Z1
-	VPACKSSDW         Z1, Z0, Z0
-	VPANDD            Z14, Z3, Z1
-	VPMINUD           Z15, Z1, Z1
-	VPANDD            Z13, Z1, Z2
-	VPSUBUSW          Z12, Z2, Z2
-	VPADDD            Z11, Z2, Z16
-	VADDPS            Z16, Z1, Z1
-	VPSUBD            Z16, Z1, Z1
-	VPSRLD            $0x16, Z2, Z2
-	VPADDD            Z2, Z1, Z1
-	VPSRLD            $0x1c, Z3, Z3
-	VPTERNLOGD        $0xf8, Z10, Z3, Z1
-	VPANDD            Z14, Z4, Z2
-	VPMINUD           Z15, Z2, Z2
-	VPANDD            Z13, Z2, Z3
-	VPSUBUSW          Z12, Z3, Z3
-	VPADDD            Z11, Z3, Z16
-	VADDPS            Z16, Z2, Z2
-	VPSUBD            Z16, Z2, Z2
-	VPSRLD            $0x16, Z3, Z3
-	VPADDD            Z3, Z2, Z2
-	VPSRLD            $0x1c, Z4, Z4
-	VPTERNLOGD        $0xf8, Z10, Z4, Z2
-	VPACKSSDW         Z2, Z1, Z1
-	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
-	VPMOVWB           Z1, Y1
-	VMOVNTPS          Y1, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+32, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z2, Z0, Z1
+	VFMADD231PS Z4, Z0, Z1
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS      Z2, Z0, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS      Z2, Z0, Z17
+	VFMADD231PS Z4, Z0, Z17
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS      Z2, Z0, Z18
+	VFMADD231PS Z4, Z0, Z18
+	VADDPS      Z16, Z1, Z0
+	VADDPS      Z18, Z17, Z19
+	VADDPS      Z19, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z0, Z0
+	VPSUBD      Z20, Z0, Z0
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z16, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z1, Z1
+	VPSUBD      Z20, Z1, Z1
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z1, Z1
+	VPSRLD      $0x1c, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z17, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z19
+	VADDPS      Z19, Z1, Z1
+	VPSUBD      Z19, Z1, Z1
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z1, Z1
+	VPSRLD      $0x1c, Z17, Z17
+	VPTERNLOGD  $0xf8, Z10, Z17, Z1
+	VPANDD      Z14, Z18, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z19
+	VADDPS      Z19, Z16, Z16
+	VPSUBD      Z19, Z16, Z16
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VPSRLD      $0x1c, Z18, Z18
+	VPTERNLOGD  $0xf8, Z10, Z18, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z7, Z0
+	VPANDD      Z6, Z0, Z1
+	VPMADDUBSW  Z5, Z1, Z1
+	VPMOVWB     Z1, Y1
+	VMOVNTPS    Y1, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
 
-short2rare:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z6, Z0, Z0
+longrare:
+	VPERMW.Z   (SI), Z9, K6, Z0
+	VDIVPS     Z3, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z2
-	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z3
-	VADDPS     Z3, Z1, Z1
-	VPSUBD     Z3, Z1, Z1
-	VPSRLD     $0x16, Z2, Z2
-	VPADDD     Z2, Z1, Z1
+	VPANDD     Z13, Z1, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z1, Z1
+	VPSUBD     Z17, Z1, Z1
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z1, Z1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z6, Z0, Z0
+	VPERMW.Z   (SI), Z8, K6, Z0
+	VDIVPS     Z3, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
+	VPANDD     Z14, Z0, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x16, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VMOVAPS.Z  Z16, K1, Z16
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z5, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z16
+	VPACKSSDW  Z16, Z1, Z1
+	VPERMW.Z   64(SI), Z9, K6, Z0
+	VDIVPS     Z3, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z3
-	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
-	VPSRLD     $0x16, Z3, Z3
-	VPADDD     Z3, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
+	VPANDD     Z14, Z0, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x16, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VMOVAPS.Z  Z16, K1, Z16
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z5, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z16
+	VPERMW.Z   64(SI), Z8, K6, Z0
+	VDIVPS     Z3, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z3
-	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z16
-	VADDPS     Z16, Z3, Z3
-	VPSUBD     Z16, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
-	VMOVAPS.Z  Z3, K1, Z3
+	VPANDD     Z14, Z0, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x16, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VMOVAPS.Z  Z17, K1, Z17
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPACKUSWB  Z16, Z1, Z1
+	VPERMD     Z1, Z7, Z1
+	VPANDD     Z6, Z1, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
-	JMP        short2back
+	JMP        longback
 
-short4stream:
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z1, Z1
+	VPSUBD      Z17, Z1, Z1
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	CMPQ        R8, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z16
+	CMPQ        R8, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z17
+	VPMINUD     Z15, Z17, Z17
+	VPANDD      Z13, Z17, Z18
+	VPSUBUSW    Z12, Z18, Z18
+	VPADDD      Z11, Z18, Z19
+	VADDPS      Z19, Z17, Z17
+	VPSUBD      Z19, Z17, Z17
+	VPSRLD      $0x16, Z18, Z18
+	VPADDD      Z18, Z17, Z17
+	VMOVAPS.Z   Z17, K1, Z17
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z17
+	CMPQ        R8, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VDIVPS      Z3, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z18
+	VPMINUD     Z15, Z18, Z18
+	VPANDD      Z13, Z18, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z18, Z18
+	VPSUBD      Z20, Z18, Z18
+	VPSRLD      $0x16, Z19, Z19
+	VPADDD      Z19, Z18, Z18
+	VMOVAPS.Z   Z18, K1, Z18
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z18
+
+longtailrarenarrow:
+	VPACKSSDW  Z16, Z1, Z1
+	VPACKSSDW  Z18, Z17, Z17
+	VPACKUSWB  Z17, Z1, Z1
+	VPERMD     Z1, Z7, Z1
+	VPANDD     Z6, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z5, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+	JMP        longtailback
+
+short2stream:
 	PREFETCHNTA       (SI)(CX*1)
 	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z6
-	VBROADCASTSS      4(DX), Z5
-	VBROADCASTSS      8(DX), Z4
-	VBROADCASTSS      12(DX), Z3
-	VPMOVZXWD         (SI), Z0
-	VPSLLD            $0x10, Z0, Z0
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VPERMW.Z          (SI), Z9, K6, Z0
 	VMULPS.BCST       (BX), Z0, Z1
 	VFMSUB231PS.BCST  (DX), Z1, Z0
 	VFNMADD231PS.BCST (BX), Z0, Z1
-	VPMOVZXWD         32(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VPMOVZXWD         64(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VPMOVZXWD         96(SI), Z0
-	VPSLLD            $0x10, Z0, Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z16
+	VFMSUB231PS.BCST  4(DX), Z16, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
 	VADDPS            Z2, Z1, Z0
 	VADDPS            Z17, Z16, Z18
 	VADDPS            Z18, Z0, Z0
 	VCMPPS            $0x03, Z0, Z0, K1
 	KORTESTQ          K1, K1
-	JNE               short4rare
+	JNE               short2rare
 	VPANDD            Z14, Z1, Z0
 	VPMINUD           Z15, Z0, Z0
 	VPANDD            Z13, Z0, Z18
@@ -14720,24 +16347,23 @@ short4stream:
 	VPTERNLOGD        $0xf8, Z10, Z17, Z2
 	VPACKSSDW         Z2, Z1, Z1
 	VPACKUSWB         Z1, Z0, Z0
-	VPERMD            Z0, Z9, Z0
-	VPANDD            Z8, Z0, Z1
-	VPMADDUBSW        Z7, Z1, Z1
+	VPERMD            Z0, Z7, Z0
+	VPANDD            Z6, Z0, Z1
+	VPMADDUBSW        Z5, Z1, Z1
 	VPMOVWB           Z1, Y1
 	VMOVNTPS          Y1, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
 	ADDQ              $+32, DI
 	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
-short4rare:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z6, Z0, Z0
+short2rare:
+	VPERMW.Z   (SI), Z9, K6, Z0
+	VDIVPS     Z4, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
@@ -14752,26 +16378,7 @@ short4rare:
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VDIVPS     Z5, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPANDD     Z14, Z0, Z2
-	VPMINUD    Z15, Z2, Z2
-	VPANDD     Z13, Z2, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z2, Z2
-	VPSUBD     Z17, Z2, Z2
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z2, Z2
-	VMOVAPS.Z  Z2, K1, Z2
-	VMOVAPS.Z  Z0, K1, Z0
-	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPACKSSDW  Z2, Z1, Z1
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   (SI), Z8, K6, Z0
 	VDIVPS     Z4, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
@@ -14787,8 +16394,24 @@ short4rare:
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPACKSSDW  Z2, Z1, Z1
+	VPERMW.Z   64(SI), Z9, K6, Z0
+	VDIVPS     Z3, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z2, Z2
+	VPSUBD     Z17, Z2, Z2
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z2, Z2
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPERMW.Z   64(SI), Z8, K6, Z0
 	VDIVPS     Z3, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z16
@@ -14806,16 +16429,180 @@ short4rare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z16
 	VPACKSSDW  Z16, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPERMD     Z1, Z7, Z1
+	VPANDD     Z6, Z1, Z0
+	VPMADDUBSW Z5, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+	JMP        short2back
+
+short4stream:
+	PREFETCHNTA       (SI)(CX*1)
+	PREFETCHNTA       64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z4
+	VBROADCASTSS      4(DX), Z3
+	VBROADCASTSS      8(DX), Z2
+	VBROADCASTSS      12(DX), Z1
+	VPERMW.Z          (SI), Z9, K6, Z0
+	VMULPS.BCST       (BX), Z0, Z16
+	VFMSUB231PS.BCST  (DX), Z16, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z16
+	VPERMW.Z          (SI), Z8, K6, Z0
+	VMULPS.BCST       4(BX), Z0, Z17
+	VFMSUB231PS.BCST  4(DX), Z17, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VPERMW.Z          64(SI), Z9, K6, Z0
+	VMULPS.BCST       8(BX), Z0, Z18
+	VFMSUB231PS.BCST  8(DX), Z18, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z18
+	VPERMW.Z          64(SI), Z8, K6, Z0
+	VMULPS.BCST       12(BX), Z0, Z19
+	VFMSUB231PS.BCST  12(DX), Z19, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z19
+	VADDPS            Z17, Z16, Z0
+	VADDPS            Z19, Z18, Z20
+	VADDPS            Z20, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTQ          K1, K1
+	JNE               short4rare
+	VPANDD            Z14, Z16, Z0
+	VPMINUD           Z15, Z0, Z0
+	VPANDD            Z13, Z0, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z0, Z0
+	VPSUBD            Z21, Z0, Z0
+	VPSRLD            $0x16, Z20, Z20
+	VPADDD            Z20, Z0, Z0
+	VPSRLD            $0x1c, Z16, Z16
+	VPTERNLOGD        $0xf8, Z10, Z16, Z0
+	VPANDD            Z14, Z17, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z13, Z16, Z20
+	VPSUBUSW          Z12, Z20, Z20
+	VPADDD            Z11, Z20, Z21
+	VADDPS            Z21, Z16, Z16
+	VPSUBD            Z21, Z16, Z16
+	VPSRLD            $0x16, Z20, Z20
+	VPADDD            Z20, Z16, Z16
+	VPSRLD            $0x1c, Z17, Z17
+	VPTERNLOGD        $0xf8, Z10, Z17, Z16
+	VPACKSSDW         Z16, Z0, Z0
+	VPANDD            Z14, Z18, Z16
+	VPMINUD           Z15, Z16, Z16
+	VPANDD            Z13, Z16, Z17
+	VPSUBUSW          Z12, Z17, Z17
+	VPADDD            Z11, Z17, Z20
+	VADDPS            Z20, Z16, Z16
+	VPSUBD            Z20, Z16, Z16
+	VPSRLD            $0x16, Z17, Z17
+	VPADDD            Z17, Z16, Z16
+	VPSRLD            $0x1c, Z18, Z18
+	VPTERNLOGD        $0xf8, Z10, Z18, Z16
+	VPANDD            Z14, Z19, Z17
+	VPMINUD           Z15, Z17, Z17
+	VPANDD            Z13, Z17, Z18
+	VPSUBUSW          Z12, Z18, Z18
+	VPADDD            Z11, Z18, Z20
+	VADDPS            Z20, Z17, Z17
+	VPSUBD            Z20, Z17, Z17
+	VPSRLD            $0x16, Z18, Z18
+	VPADDD            Z18, Z17, Z17
+	VPSRLD            $0x1c, Z19, Z19
+	VPTERNLOGD        $0xf8, Z10, Z19, Z17
+	VPACKSSDW         Z17, Z16, Z16
+	VPACKUSWB         Z16, Z0, Z0
+	VPERMD            Z0, Z7, Z0
+	VPANDD            Z6, Z0, Z16
+	VPMADDUBSW        Z5, Z16, Z16
+	VPMOVWB           Z16, Y16
+	VMOVNTPS          Y16, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	VPERMW.Z   (SI), Z9, K6, Z0
+	VDIVPS     Z4, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x16, Z17, Z17
+	VPADDD     Z17, Z16, Z16
+	VMOVAPS.Z  Z16, K1, Z16
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z16
+	VPERMW.Z   (SI), Z8, K6, Z0
+	VDIVPS     Z3, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x16, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VMOVAPS.Z  Z17, K1, Z17
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPERMW.Z   64(SI), Z9, K6, Z0
+	VDIVPS     Z2, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x16, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VMOVAPS.Z  Z17, K1, Z17
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z17
+	VPERMW.Z   64(SI), Z8, K6, Z0
+	VDIVPS     Z1, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z13, Z18, Z19
+	VPSUBUSW   Z12, Z19, Z19
+	VPADDD     Z11, Z19, Z20
+	VADDPS     Z20, Z18, Z18
+	VPSUBD     Z20, Z18, Z18
+	VPSRLD     $0x16, Z19, Z19
+	VPADDD     Z19, Z18, Z18
+	VMOVAPS.Z  Z18, K1, Z18
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPACKUSWB  Z17, Z16, Z16
+	VPERMD     Z16, Z7, Z16
+	VPANDD     Z6, Z16, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        short4back
 
 lanerare:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   (SI), Z9, K6, Z0
 	VMOVUPS    (DX), Z1
 	VDIVPS     Z1, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
@@ -14832,8 +16619,7 @@ lanerare:
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   (SI), Z8, K6, Z0
 	VMOVUPS    64(DX), Z2
 	VDIVPS     Z2, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
@@ -14851,8 +16637,7 @@ lanerare:
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   64(SI), Z9, K6, Z0
 	VMOVUPS    128(DX), Z2
 	VDIVPS     Z2, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
@@ -14869,8 +16654,7 @@ lanerare:
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   64(SI), Z8, K6, Z0
 	VMOVUPS    192(DX), Z3
 	VDIVPS     Z3, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
@@ -14878,9 +16662,9 @@ lanerare:
 	VPMINUD    Z15, Z3, Z3
 	VPANDD     Z13, Z3, Z4
 	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
+	VPADDD     Z11, Z4, Z16
+	VADDPS     Z16, Z3, Z3
+	VPSUBD     Z16, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
 	VMOVAPS.Z  Z3, K1, Z3
@@ -14889,14 +16673,15 @@ lanerare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPERMD     Z1, Z7, Z1
+	VPANDD     Z6, Z1, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -14918,11 +16703,11 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z2
 	VDIVPS      Z2, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z2
@@ -14940,20 +16725,20 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z3
+	VMOVUPS.Z   128(DX), K7, Z3
 	VDIVPS      Z3, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
 	VPANDD      Z13, Z3, Z4
 	VPSUBUSW    Z12, Z4, Z4
-	VPADDD      Z11, Z4, Z5
-	VADDPS      Z5, Z3, Z3
-	VPSUBD      Z5, Z3, Z3
+	VPADDD      Z11, Z4, Z16
+	VADDPS      Z16, Z3, Z3
+	VPSUBD      Z16, Z3, Z3
 	VPSRLD      $0x16, Z4, Z4
 	VPADDD      Z4, Z3, Z3
 	VMOVAPS.Z   Z3, K1, Z3
@@ -14962,22 +16747,22 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z4
+	VMOVUPS.Z   192(DX), K7, Z4
 	VDIVPS      Z4, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z4, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
@@ -14987,38 +16772,43 @@ lanetailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
+	VPERMD     Z1, Z7, Z1
+	VPANDD     Z6, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 0xf0f0f0f, Z7 0x10011001
-	// per group: Z6 recip
-	// vector registers in use at once: 23
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 table, K6 Uppers, Z7 table, Z6 0xf0f0f0f, Z5 0x10011001
+	// per group: Z4 recip
+	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+96(SB), Z12
-	VBROADCASTSS constantsAVX512<>+108(SB), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VBROADCASTSS constantsAVX512<>+216(SB), Z12
+	VBROADCASTSS constantsAVX512<>+244(SB), Z11
+	VBROADCASTSS constantsAVX512<>+248(SB), Z10
 	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	VBROADCASTSS constantsAVX512<>+116(SB), Z8
-	VBROADCASTSS constantsAVX512<>+120(SB), Z7
+	VMOVUPS      constantsAVX512<>+84(SB), Z8
+	MOVL         $0xaaaaaaaa, AX
+	KMOVD        AX, K6
+	VMOVUPS      constantsAVX512<>+148(SB), Z7
+	VBROADCASTSS constantsAVX512<>+252(SB), Z6
+	VBROADCASTSS constantsAVX512<>+256(SB), Z5
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -15038,7 +16828,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -15052,75 +16842,33 @@ groupbegin:
 	JMP          grouploop
 
 groupfirst:
-	VPMOVZXWD (SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z6, Z0, Z5
-	VPMOVZXWD 32(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z6, Z0, Z4
-	VPMOVZXWD 64(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z6, Z0, Z3
-	VPMOVZXWD 96(SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z6, Z0, Z2
-	CMPQ      R8, $+128
-	JLT       groupends
+	VPERMW.Z (SI), Z9, K6, Z16
+	VMULPS   Z4, Z16, Z3
+	VPERMW.Z (SI), Z8, K6, Z16
+	VMULPS   Z4, Z16, Z2
+	VPERMW.Z 64(SI), Z9, K6, Z16
+	VMULPS   Z4, Z16, Z1
+	VPERMW.Z 64(SI), Z8, K6, Z16
+	VMULPS   Z4, Z16, Z0
+	CMPQ     R8, $+128
+	JLT      groupends
 
 groupahead:
-	VPMOVZXWD  128(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z6, Z0, Z0
-	VPMOVZXWD  160(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMULPS     Z6, Z1, Z1
-	VPMOVZXWD  192(SI), Z16
-	VPSLLD     $0x10, Z16, Z16
-	VMULPS     Z6, Z16, Z16
-	VPMOVZXWD  224(SI), Z17
-	VPSLLD     $0x10, Z17, Z17
-	VMULPS     Z6, Z17, Z17
-	VADDPS     Z4, Z5, Z18
-	VADDPS     Z2, Z3, Z19
-	VADDPS     Z19, Z18, Z18
-	VCMPPS     $0x03, Z18, Z18, K1
+	VPERMW.Z   128(SI), Z9, K6, Z16
+	VMULPS     Z4, Z16, Z16
+	VPERMW.Z   128(SI), Z8, K6, Z17
+	VMULPS     Z4, Z17, Z17
+	VPERMW.Z   192(SI), Z9, K6, Z18
+	VMULPS     Z4, Z18, Z18
+	VPERMW.Z   192(SI), Z8, K6, Z19
+	VMULPS     Z4, Z19, Z19
+	VADDPS     Z2, Z3, Z20
+	VADDPS     Z0, Z1, Z21
+	VADDPS     Z21, Z20, Z20
+	VCMPPS     $0x03, Z20, Z20, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPANDD     Z14, Z5, Z18
-	VPMINUD    Z15, Z18, Z18
-	VPANDD     Z13, Z18, Z19
-	VPSUBUSW   Z12, Z19, Z19
-	VPADDD     Z11, Z19, Z20
-	VADDPS     Z20, Z18, Z18
-	VPSUBD     Z20, Z18, Z18
-	VPSRLD     $0x16, Z19, Z19
-	VPADDD     Z19, Z18, Z18
-	VPSRLD     $0x1c, Z5, Z19
-	VPTERNLOGD $0xf8, Z10, Z19, Z18
-	VPANDD     Z14, Z4, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z13, Z19, Z20
-	VPSUBUSW   Z12, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x16, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSRLD     $0x1c, Z4, Z20
-	VPTERNLOGD $0xf8, Z10, Z20, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPANDD     Z14, Z3, Z19
-	VPMINUD    Z15, Z19, Z19
-	VPANDD     Z13, Z19, Z20
-	VPSUBUSW   Z12, Z20, Z20
-	VPADDD     Z11, Z20, Z21
-	VADDPS     Z21, Z19, Z19
-	VPSUBD     Z21, Z19, Z19
-	VPSRLD     $0x16, Z20, Z20
-	VPADDD     Z20, Z19, Z19
-	VPSRLD     $0x1c, Z3, Z20
-	VPTERNLOGD $0xf8, Z10, Z20, Z19
-	VPANDD     Z14, Z2, Z20
+	VPANDD     Z14, Z3, Z20
 	VPMINUD    Z15, Z20, Z20
 	VPANDD     Z13, Z20, Z21
 	VPSUBUSW   Z12, Z21, Z21
@@ -15129,19 +16877,53 @@ groupahead:
 	VPSUBD     Z22, Z20, Z20
 	VPSRLD     $0x16, Z21, Z21
 	VPADDD     Z21, Z20, Z20
-	VPSRLD     $0x1c, Z2, Z21
+	VPSRLD     $0x1c, Z3, Z21
 	VPTERNLOGD $0xf8, Z10, Z21, Z20
-	VPACKSSDW  Z20, Z19, Z19
-	VPACKUSWB  Z19, Z18, Z18
-	VPERMD     Z18, Z9, Z18
-	VPANDD     Z8, Z18, Z19
-	VPMADDUBSW Z7, Z19, Z19
-	VPMOVWB    Z19, Y19
-	VMOVUPS    Y19, (DI)
-	VMOVAPS    Z0, Z5
-	VMOVAPS    Z1, Z4
+	VPANDD     Z14, Z2, Z21
+	VPMINUD    Z15, Z21, Z21
+	VPANDD     Z13, Z21, Z22
+	VPSUBUSW   Z12, Z22, Z22
+	VPADDD     Z11, Z22, Z23
+	VADDPS     Z23, Z21, Z21
+	VPSUBD     Z23, Z21, Z21
+	VPSRLD     $0x16, Z22, Z22
+	VPADDD     Z22, Z21, Z21
+	VPSRLD     $0x1c, Z2, Z22
+	VPTERNLOGD $0xf8, Z10, Z22, Z21
+	VPACKSSDW  Z21, Z20, Z20
+	VPANDD     Z14, Z1, Z21
+	VPMINUD    Z15, Z21, Z21
+	VPANDD     Z13, Z21, Z22
+	VPSUBUSW   Z12, Z22, Z22
+	VPADDD     Z11, Z22, Z23
+	VADDPS     Z23, Z21, Z21
+	VPSUBD     Z23, Z21, Z21
+	VPSRLD     $0x16, Z22, Z22
+	VPADDD     Z22, Z21, Z21
+	VPSRLD     $0x1c, Z1, Z22
+	VPTERNLOGD $0xf8, Z10, Z22, Z21
+	VPANDD     Z14, Z0, Z22
+	VPMINUD    Z15, Z22, Z22
+	VPANDD     Z13, Z22, Z23
+	VPSUBUSW   Z12, Z23, Z23
+	VPADDD     Z11, Z23, Z24
+	VADDPS     Z24, Z22, Z22
+	VPSUBD     Z24, Z22, Z22
+	VPSRLD     $0x16, Z23, Z23
+	VPADDD     Z23, Z22, Z22
+	VPSRLD     $0x1c, Z0, Z23
+	VPTERNLOGD $0xf8, Z10, Z23, Z22
+	VPACKSSDW  Z22, Z21, Z21
+	VPACKUSWB  Z21, Z20, Z20
+	VPERMD     Z20, Z7, Z20
+	VPANDD     Z6, Z20, Z21
+	VPMADDUBSW Z5, Z21, Z21
+	VPMOVWB    Z21, Y21
+	VMOVUPS    Y21, (DI)
 	VMOVAPS    Z16, Z3
 	VMOVAPS    Z17, Z2
+	VMOVAPS    Z18, Z1
+	VMOVAPS    Z19, Z0
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, R8
@@ -15155,59 +16937,21 @@ groupends:
 	JEQ   grouplast
 
 groupturn:
-	VPMOVZXWD   128(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VPMOVZXWD   160(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VPMOVZXWD   192(SI), Z16
-	VPSLLD      $0x10, Z16, Z16
+	VPERMW.Z    128(SI), Z9, K6, Z16
 	VMULPS.BCST 4(DX), Z16, Z16
-	VPMOVZXWD   224(SI), Z17
-	VPSLLD      $0x10, Z17, Z17
+	VPERMW.Z    128(SI), Z8, K6, Z17
 	VMULPS.BCST 4(DX), Z17, Z17
-	VADDPS      Z4, Z5, Z18
-	VADDPS      Z2, Z3, Z19
-	VADDPS      Z19, Z18, Z18
-	VCMPPS      $0x03, Z18, Z18, K1
+	VPERMW.Z    192(SI), Z9, K6, Z18
+	VMULPS.BCST 4(DX), Z18, Z18
+	VPERMW.Z    192(SI), Z8, K6, Z19
+	VMULPS.BCST 4(DX), Z19, Z19
+	VADDPS      Z2, Z3, Z20
+	VADDPS      Z0, Z1, Z21
+	VADDPS      Z21, Z20, Z20
+	VCMPPS      $0x03, Z20, Z20, K1
 	KORTESTQ    K1, K1
 	JNE         groupturned
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x1c, Z5, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x16, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x1c, Z4, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPANDD      Z14, Z3, Z19
-	VPMINUD     Z15, Z19, Z19
-	VPANDD      Z13, Z19, Z20
-	VPSUBUSW    Z12, Z20, Z20
-	VPADDD      Z11, Z20, Z21
-	VADDPS      Z21, Z19, Z19
-	VPSUBD      Z21, Z19, Z19
-	VPSRLD      $0x16, Z20, Z20
-	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x1c, Z3, Z20
-	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPANDD      Z14, Z2, Z20
+	VPANDD      Z14, Z3, Z20
 	VPMINUD     Z15, Z20, Z20
 	VPANDD      Z13, Z20, Z21
 	VPSUBUSW    Z12, Z21, Z21
@@ -15216,19 +16960,53 @@ groupturn:
 	VPSUBD      Z22, Z20, Z20
 	VPSRLD      $0x16, Z21, Z21
 	VPADDD      Z21, Z20, Z20
-	VPSRLD      $0x1c, Z2, Z21
+	VPSRLD      $0x1c, Z3, Z21
 	VPTERNLOGD  $0xf8, Z10, Z21, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPACKUSWB   Z19, Z18, Z18
-	VPERMD      Z18, Z9, Z18
-	VPANDD      Z8, Z18, Z19
-	VPMADDUBSW  Z7, Z19, Z19
-	VPMOVWB     Z19, Y19
-	VMOVUPS     Y19, (DI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
+	VPANDD      Z14, Z2, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z13, Z21, Z22
+	VPSUBUSW    Z12, Z22, Z22
+	VPADDD      Z11, Z22, Z23
+	VADDPS      Z23, Z21, Z21
+	VPSUBD      Z23, Z21, Z21
+	VPSRLD      $0x16, Z22, Z22
+	VPADDD      Z22, Z21, Z21
+	VPSRLD      $0x1c, Z2, Z22
+	VPTERNLOGD  $0xf8, Z10, Z22, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPANDD      Z14, Z1, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z13, Z21, Z22
+	VPSUBUSW    Z12, Z22, Z22
+	VPADDD      Z11, Z22, Z23
+	VADDPS      Z23, Z21, Z21
+	VPSUBD      Z23, Z21, Z21
+	VPSRLD      $0x16, Z22, Z22
+	VPADDD      Z22, Z21, Z21
+	VPSRLD      $0x1c, Z1, Z22
+	VPTERNLOGD  $0xf8, Z10, Z22, Z21
+	VPANDD      Z14, Z0, Z22
+	VPMINUD     Z15, Z22, Z22
+	VPANDD      Z13, Z22, Z23
+	VPSUBUSW    Z12, Z23, Z23
+	VPADDD      Z11, Z23, Z24
+	VADDPS      Z24, Z22, Z22
+	VPSUBD      Z24, Z22, Z22
+	VPSRLD      $0x16, Z23, Z23
+	VPADDD      Z23, Z22, Z22
+	VPSRLD      $0x1c, Z0, Z23
+	VPTERNLOGD  $0xf8, Z10, Z23, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPACKUSWB   Z21, Z20, Z20
+	VPERMD      Z20, Z7, Z20
+	VPANDD      Z6, Z20, Z21
+	VPMADDUBSW  Z5, Z21, Z21
+	VPMOVWB     Z21, Y21
+	VMOVUPS     Y21, (DI)
 	VMOVAPS     Z16, Z3
 	VMOVAPS     Z17, Z2
+	VMOVAPS     Z18, Z1
+	VMOVAPS     Z19, Z0
 	ADDQ        $+4, DX
 	ADDQ        $+32, DI
 	ADDQ        $+128, SI
@@ -15240,59 +17018,55 @@ groupturn:
 	JNE         groupturn
 
 groupturned:
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 	CMPQ         R8, $+128
 	JGE          groupahead
 
 grouploop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z6, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
-	VMULPS     Z6, Z1, Z1
-	VPMOVZXWD  64(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
-	VMULPS     Z6, Z2, Z2
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
+	VPERMW.Z   (SI), Z9, K6, Z0
+	VMULPS     Z4, Z0, Z0
+	VPERMW.Z   (SI), Z8, K6, Z1
+	VMULPS     Z4, Z1, Z1
+	VPERMW.Z   64(SI), Z9, K6, Z2
+	VMULPS     Z4, Z2, Z2
+	VPERMW.Z   64(SI), Z8, K6, Z3
+	VMULPS     Z4, Z3, Z3
+	VADDPS     Z1, Z0, Z16
+	VADDPS     Z3, Z2, Z17
+	VADDPS     Z17, Z16, Z16
+	VCMPPS     $0x03, Z16, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        grouprare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
+	VPANDD     Z14, Z0, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x16, Z17, Z17
+	VPADDD     Z17, Z16, Z16
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z16
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
+	VPANDD     Z13, Z0, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z0, Z0
+	VPSUBD     Z18, Z0, Z0
+	VPSRLD     $0x16, Z17, Z17
+	VPADDD     Z17, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
 	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
+	VPACKSSDW  Z0, Z16, Z16
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z13, Z0, Z1
 	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
+	VPADDD     Z11, Z1, Z17
+	VADDPS     Z17, Z0, Z0
+	VPSUBD     Z17, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
@@ -15301,18 +17075,18 @@ grouploop:
 	VPMINUD    Z15, Z1, Z1
 	VPANDD     Z13, Z1, Z2
 	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
+	VPADDD     Z11, Z2, Z17
+	VADDPS     Z17, Z1, Z1
+	VPSUBD     Z17, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
 	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPACKUSWB  Z0, Z16, Z16
+	VPERMD     Z16, Z7, Z16
+	VPANDD     Z6, Z16, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 
@@ -15331,7 +17105,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 
 groupmeet:
 	MOVQ R8, R10
@@ -15340,66 +17114,62 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPMOVZXWD (SI), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMULPS    Z6, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet1cross
+	VPERMW.Z (SI), Z9, K6, Z0
+	VMULPS   Z4, Z0, Z0
+	SUBQ     $+16, R8
+	JLT      groupmeet1cross
 
 groupmeet1:
-	VPMOVZXWD 32(SI), Z1
-	VPSLLD    $0x10, Z1, Z1
-	VMULPS    Z6, Z1, Z1
-	SUBQ      $+16, R8
-	JLT       groupmeet2cross
+	VPERMW.Z (SI), Z8, K6, Z1
+	VMULPS   Z4, Z1, Z1
+	SUBQ     $+16, R8
+	JLT      groupmeet2cross
 
 groupmeet2:
-	VPMOVZXWD 64(SI), Z2
-	VPSLLD    $0x10, Z2, Z2
-	VMULPS    Z6, Z2, Z2
-	SUBQ      $+16, R8
-	JLT       groupmeet3cross
+	VPERMW.Z 64(SI), Z9, K6, Z2
+	VMULPS   Z4, Z2, Z2
+	SUBQ     $+16, R8
+	JLT      groupmeet3cross
 
 groupmeet3:
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
-	VMULPS     Z6, Z3, Z3
-	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
-	VCMPPS     $0x03, Z4, Z4, K1
+	VPERMW.Z   64(SI), Z8, K6, Z3
+	VMULPS     Z4, Z3, Z3
+	VADDPS     Z1, Z0, Z16
+	VADDPS     Z3, Z2, Z17
+	VADDPS     Z17, Z16, Z16
+	VCMPPS     $0x03, Z16, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        groupmeetrare
-	VPANDD     Z14, Z0, Z4
-	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z4, Z4
-	VPSUBD     Z16, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
+	VPANDD     Z14, Z0, Z16
+	VPMINUD    Z15, Z16, Z16
+	VPANDD     Z13, Z16, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z16, Z16
+	VPSUBD     Z18, Z16, Z16
+	VPSRLD     $0x16, Z17, Z17
+	VPADDD     Z17, Z16, Z16
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z10, Z0, Z4
+	VPTERNLOGD $0xf8, Z10, Z0, Z16
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
+	VPANDD     Z13, Z0, Z17
+	VPSUBUSW   Z12, Z17, Z17
+	VPADDD     Z11, Z17, Z18
+	VADDPS     Z18, Z0, Z0
+	VPSUBD     Z18, Z0, Z0
+	VPSRLD     $0x16, Z17, Z17
+	VPADDD     Z17, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
 	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPACKSSDW  Z0, Z4, Z4
+	VPACKSSDW  Z0, Z16, Z16
 	VPANDD     Z14, Z2, Z0
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z13, Z0, Z1
 	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
+	VPADDD     Z11, Z1, Z17
+	VADDPS     Z17, Z0, Z0
+	VPSUBD     Z17, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
@@ -15408,18 +17178,18 @@ groupmeet3:
 	VPMINUD    Z15, Z1, Z1
 	VPANDD     Z13, Z1, Z2
 	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
+	VPADDD     Z11, Z2, Z17
+	VADDPS     Z17, Z1, Z1
+	VPSUBD     Z17, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
 	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
-	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPACKUSWB  Z0, Z16, Z16
+	VPERMD     Z16, Z7, Z16
+	VPANDD     Z6, Z16, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	ADDQ       $+32, DI
@@ -15455,101 +17225,103 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
+	VMULPS       Z4, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	VMULPS       Z4, Z1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VPMOVZXWD    Y2, Z2
 	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z6, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y3
+	VMULPS       Z4, Z2, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
 	VPMOVZXWD    Y3, Z3
 	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z6, Z3, Z3
-	VADDPS       Z1, Z0, Z4
-	VADDPS       Z3, Z2, Z5
-	VADDPS       Z5, Z4, Z4
-	VCMPPS       $0x03, Z4, Z4, K1
+	VMULPS       Z4, Z3, Z3
+	VADDPS       Z1, Z0, Z16
+	VADDPS       Z3, Z2, Z17
+	VADDPS       Z17, Z16, Z16
+	VCMPPS       $0x03, Z16, Z16, K1
 	KORTESTQ     K1, K1
 	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMINUD      Z15, Z4, Z4
-	VPANDD       Z13, Z4, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z4, Z4
-	VPSUBD       Z16, Z4, Z4
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z4, Z4
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z13, Z16, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z16, Z16
+	VPSUBD       Z18, Z16, Z16
+	VPSRLD       $0x16, Z17, Z17
+	VPADDD       Z17, Z16, Z16
 	VPSRLD       $0x1c, Z0, Z0
-	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z1, Z0
 	VPMINUD      Z15, Z0, Z0
-	VPANDD       Z13, Z0, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z0, Z0
-	VPSUBD       Z16, Z0, Z0
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z0, Z0
+	VPANDD       Z13, Z0, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z0, Z0
+	VPSUBD       Z18, Z0, Z0
+	VPSRLD       $0x16, Z17, Z17
+	VPADDD       Z17, Z0, Z0
 	VPSRLD       $0x1c, Z1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z1, Z0
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z2, Z1
 	VPMINUD      Z15, Z1, Z1
-	VPANDD       Z13, Z1, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z1, Z1
-	VPSUBD       Z16, Z1, Z1
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z1, Z1
+	VPANDD       Z13, Z1, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z1, Z1
+	VPSUBD       Z18, Z1, Z1
+	VPSRLD       $0x16, Z17, Z17
+	VPADDD       Z17, Z1, Z1
 	VPSRLD       $0x1c, Z2, Z2
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	VPANDD       Z14, Z3, Z2
 	VPMINUD      Z15, Z2, Z2
-	VPANDD       Z13, Z2, Z5
-	VPSUBUSW     Z12, Z5, Z5
-	VPADDD       Z11, Z5, Z16
-	VADDPS       Z16, Z2, Z2
-	VPSUBD       Z16, Z2, Z2
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z2, Z2
+	VPANDD       Z13, Z2, Z17
+	VPSUBUSW     Z12, Z17, Z17
+	VPADDD       Z11, Z17, Z18
+	VADDPS       Z18, Z2, Z2
+	VPSUBD       Z18, Z2, Z2
+	VPSRLD       $0x16, Z17, Z17
+	VPADDD       Z17, Z2, Z2
 	VPSRLD       $0x1c, Z3, Z3
 	VPTERNLOGD   $0xf8, Z10, Z3, Z2
 
 grouptailnarrow:
-	VPACKSSDW  Z0, Z4, Z4
+	VPACKSSDW  Z0, Z16, Z16
 	VPACKSSDW  Z2, Z1, Z1
-	VPACKUSWB  Z1, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
+	VPACKUSWB  Z1, Z16, Z16
+	VPERMD     Z16, Z7, Z16
+	VPANDD     Z6, Z16, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 grouptailback:
 	MOVQ  BX, AX
@@ -15587,73 +17359,31 @@ short2:
 	JGT         short2stream
 	CMPQ        R8, $+8
 	JLT         short2loop
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z5
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z4
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z3
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS.BCST (DX), Z0, Z4
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST (DX), Z0, Z3
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z1
 
 short2ahead:
-	VPMOVZXWD   128(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z0
 	VMULPS.BCST 8(DX), Z0, Z0
-	VPMOVZXWD   160(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VPMOVZXWD   192(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VPMOVZXWD   224(SI), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VMULPS.BCST 12(DX), Z16, Z16
-	VADDPS      Z5, Z6, Z17
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
+	VPERMW.Z    128(SI), Z8, K6, Z16
+	VMULPS.BCST 8(DX), Z16, Z16
+	VPERMW.Z    192(SI), Z9, K6, Z17
+	VMULPS.BCST 12(DX), Z17, Z17
+	VPERMW.Z    192(SI), Z8, K6, Z18
+	VMULPS.BCST 12(DX), Z18, Z18
+	VADDPS      Z3, Z4, Z19
+	VADDPS      Z1, Z2, Z20
+	VADDPS      Z20, Z19, Z19
+	VCMPPS      $0x03, Z19, Z19, K1
 	KORTESTQ    K1, K1
 	JNE         short2loop
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x16, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x1c, Z6, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x1c, Z5, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x1c, Z4, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPANDD      Z14, Z3, Z19
+	VPANDD      Z14, Z4, Z19
 	VPMINUD     Z15, Z19, Z19
 	VPANDD      Z13, Z19, Z20
 	VPSUBUSW    Z12, Z20, Z20
@@ -15662,19 +17392,53 @@ short2ahead:
 	VPSUBD      Z21, Z19, Z19
 	VPSRLD      $0x16, Z20, Z20
 	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x1c, Z3, Z20
+	VPSRLD      $0x1c, Z4, Z20
 	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z17, Z17
-	VPERMD      Z17, Z9, Z17
-	VPANDD      Z8, Z17, Z18
-	VPMADDUBSW  Z7, Z18, Z18
-	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
+	VPANDD      Z14, Z3, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z13, Z20, Z21
+	VPSUBUSW    Z12, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z20, Z20
+	VPSUBD      Z22, Z20, Z20
+	VPSRLD      $0x16, Z21, Z21
+	VPADDD      Z21, Z20, Z20
+	VPSRLD      $0x1c, Z3, Z21
+	VPTERNLOGD  $0xf8, Z10, Z21, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPANDD      Z14, Z2, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z13, Z20, Z21
+	VPSUBUSW    Z12, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z20, Z20
+	VPSUBD      Z22, Z20, Z20
+	VPSRLD      $0x16, Z21, Z21
+	VPADDD      Z21, Z20, Z20
+	VPSRLD      $0x1c, Z2, Z21
+	VPTERNLOGD  $0xf8, Z10, Z21, Z20
+	VPANDD      Z14, Z1, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z13, Z21, Z22
+	VPSUBUSW    Z12, Z22, Z22
+	VPADDD      Z11, Z22, Z23
+	VADDPS      Z23, Z21, Z21
+	VPSUBD      Z23, Z21, Z21
+	VPSRLD      $0x16, Z22, Z22
+	VPADDD      Z22, Z21, Z21
+	VPSRLD      $0x1c, Z1, Z22
+	VPTERNLOGD  $0xf8, Z10, Z22, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPACKUSWB   Z20, Z19, Z19
+	VPERMD      Z19, Z7, Z19
+	VPANDD      Z6, Z19, Z20
+	VPMADDUBSW  Z5, Z20, Z20
+	VPMOVWB     Z20, Y20
+	VMOVUPS     Y20, (DI)
+	VMOVAPS     Z0, Z4
 	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	VMOVAPS     Z18, Z1
 	ADDQ        $+8, DX
 	ADDQ        $+32, DI
 	ADDQ        $+128, SI
@@ -15683,44 +17447,40 @@ short2ahead:
 	JGE         short2ahead
 
 short2loop:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z2
 	VMULPS.BCST 4(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z3
 	VMULPS.BCST 4(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
+	VADDPS      Z3, Z2, Z16
+	VADDPS      Z16, Z4, Z4
 	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
 	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
+	VPANDD      Z13, Z0, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z0, Z0
+	VPSUBD      Z17, Z0, Z0
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
 	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
@@ -15728,9 +17488,9 @@ short2loop:
 	VPMINUD     Z15, Z0, Z0
 	VPANDD      Z13, Z0, Z1
 	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
+	VPADDD      Z11, Z1, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
@@ -15739,18 +17499,18 @@ short2loop:
 	VPMINUD     Z15, Z1, Z1
 	VPANDD      Z13, Z1, Z2
 	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
+	VPADDD      Z11, Z2, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VPANDD      Z8, Z4, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPERMD      Z4, Z7, Z4
+	VPANDD      Z6, Z4, Z0
+	VPMADDUBSW  Z5, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 
@@ -15779,73 +17539,31 @@ short4:
 	JGT         short4stream
 	CMPQ        R8, $+16
 	JLT         short4loop
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z4
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z3
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS.BCST (DX), Z0, Z4
+	VPERMW.Z    (SI), Z8, K6, Z0
+	VMULPS.BCST 4(DX), Z0, Z3
+	VPERMW.Z    64(SI), Z9, K6, Z0
+	VMULPS.BCST 8(DX), Z0, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z0
+	VMULPS.BCST 12(DX), Z0, Z1
 
 short4ahead:
-	VPMOVZXWD   128(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    128(SI), Z9, K6, Z0
 	VMULPS.BCST 16(DX), Z0, Z0
-	VPMOVZXWD   160(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VPMOVZXWD   192(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VPMOVZXWD   224(SI), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VMULPS.BCST 28(DX), Z16, Z16
-	VADDPS      Z5, Z6, Z17
-	VADDPS      Z3, Z4, Z18
-	VADDPS      Z18, Z17, Z17
-	VCMPPS      $0x03, Z17, Z17, K1
+	VPERMW.Z    128(SI), Z8, K6, Z16
+	VMULPS.BCST 20(DX), Z16, Z16
+	VPERMW.Z    192(SI), Z9, K6, Z17
+	VMULPS.BCST 24(DX), Z17, Z17
+	VPERMW.Z    192(SI), Z8, K6, Z18
+	VMULPS.BCST 28(DX), Z18, Z18
+	VADDPS      Z3, Z4, Z19
+	VADDPS      Z1, Z2, Z20
+	VADDPS      Z20, Z19, Z19
+	VCMPPS      $0x03, Z19, Z19, K1
 	KORTESTQ    K1, K1
 	JNE         short4loop
-	VPANDD      Z14, Z6, Z17
-	VPMINUD     Z15, Z17, Z17
-	VPANDD      Z13, Z17, Z18
-	VPSUBUSW    Z12, Z18, Z18
-	VPADDD      Z11, Z18, Z19
-	VADDPS      Z19, Z17, Z17
-	VPSUBD      Z19, Z17, Z17
-	VPSRLD      $0x16, Z18, Z18
-	VPADDD      Z18, Z17, Z17
-	VPSRLD      $0x1c, Z6, Z18
-	VPTERNLOGD  $0xf8, Z10, Z18, Z17
-	VPANDD      Z14, Z5, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x1c, Z5, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPANDD      Z14, Z4, Z18
-	VPMINUD     Z15, Z18, Z18
-	VPANDD      Z13, Z18, Z19
-	VPSUBUSW    Z12, Z19, Z19
-	VPADDD      Z11, Z19, Z20
-	VADDPS      Z20, Z18, Z18
-	VPSUBD      Z20, Z18, Z18
-	VPSRLD      $0x16, Z19, Z19
-	VPADDD      Z19, Z18, Z18
-	VPSRLD      $0x1c, Z4, Z19
-	VPTERNLOGD  $0xf8, Z10, Z19, Z18
-	VPANDD      Z14, Z3, Z19
+	VPANDD      Z14, Z4, Z19
 	VPMINUD     Z15, Z19, Z19
 	VPANDD      Z13, Z19, Z20
 	VPSUBUSW    Z12, Z20, Z20
@@ -15854,19 +17572,53 @@ short4ahead:
 	VPSUBD      Z21, Z19, Z19
 	VPSRLD      $0x16, Z20, Z20
 	VPADDD      Z20, Z19, Z19
-	VPSRLD      $0x1c, Z3, Z20
+	VPSRLD      $0x1c, Z4, Z20
 	VPTERNLOGD  $0xf8, Z10, Z20, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPACKUSWB   Z18, Z17, Z17
-	VPERMD      Z17, Z9, Z17
-	VPANDD      Z8, Z17, Z18
-	VPMADDUBSW  Z7, Z18, Z18
-	VPMOVWB     Z18, Y18
-	VMOVUPS     Y18, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
+	VPANDD      Z14, Z3, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z13, Z20, Z21
+	VPSUBUSW    Z12, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z20, Z20
+	VPSUBD      Z22, Z20, Z20
+	VPSRLD      $0x16, Z21, Z21
+	VPADDD      Z21, Z20, Z20
+	VPSRLD      $0x1c, Z3, Z21
+	VPTERNLOGD  $0xf8, Z10, Z21, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPANDD      Z14, Z2, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z13, Z20, Z21
+	VPSUBUSW    Z12, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z20, Z20
+	VPSUBD      Z22, Z20, Z20
+	VPSRLD      $0x16, Z21, Z21
+	VPADDD      Z21, Z20, Z20
+	VPSRLD      $0x1c, Z2, Z21
+	VPTERNLOGD  $0xf8, Z10, Z21, Z20
+	VPANDD      Z14, Z1, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z13, Z21, Z22
+	VPSUBUSW    Z12, Z22, Z22
+	VPADDD      Z11, Z22, Z23
+	VADDPS      Z23, Z21, Z21
+	VPSUBD      Z23, Z21, Z21
+	VPSRLD      $0x16, Z22, Z22
+	VPADDD      Z22, Z21, Z21
+	VPSRLD      $0x1c, Z1, Z22
+	VPTERNLOGD  $0xf8, Z10, Z22, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPACKUSWB   Z20, Z19, Z19
+	VPERMD      Z19, Z7, Z19
+	VPANDD      Z6, Z19, Z20
+	VPMADDUBSW  Z5, Z20, Z20
+	VPMOVWB     Z20, Y20
+	VMOVUPS     Y20, (DI)
+	VMOVAPS     Z0, Z4
 	VMOVAPS     Z16, Z3
+	VMOVAPS     Z17, Z2
+	VMOVAPS     Z18, Z1
 	ADDQ        $+16, DX
 	ADDQ        $+32, DI
 	ADDQ        $+128, SI
@@ -15875,44 +17627,40 @@ short4ahead:
 	JGE         short4ahead
 
 short4loop:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z2
 	VMULPS.BCST 8(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z3
 	VMULPS.BCST 12(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
+	VADDPS      Z3, Z2, Z16
+	VADDPS      Z16, Z4, Z4
 	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
 	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
+	VPANDD      Z13, Z0, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z0, Z0
+	VPSUBD      Z17, Z0, Z0
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
 	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
@@ -15920,9 +17668,9 @@ short4loop:
 	VPMINUD     Z15, Z0, Z0
 	VPANDD      Z13, Z0, Z1
 	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
+	VPADDD      Z11, Z1, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
@@ -15931,18 +17679,18 @@ short4loop:
 	VPMINUD     Z15, Z1, Z1
 	VPANDD      Z13, Z1, Z2
 	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
+	VPADDD      Z11, Z2, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VPANDD      Z8, Z4, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPERMD      Z4, Z7, Z4
+	VPANDD      Z6, Z4, Z0
+	VPMADDUBSW  Z5, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 
@@ -15969,48 +17717,44 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   (SI), Z9, K6, Z0
 	VMOVUPS    (DX), Z1
 	VMULPS     Z1, Z0, Z0
-	VPMOVZXWD  32(SI), Z1
-	VPSLLD     $0x10, Z1, Z1
+	VPERMW.Z   (SI), Z8, K6, Z1
 	VMOVUPS    64(DX), Z2
 	VMULPS     Z2, Z1, Z1
-	VPMOVZXWD  64(SI), Z2
-	VPSLLD     $0x10, Z2, Z2
+	VPERMW.Z   64(SI), Z9, K6, Z2
 	VMOVUPS    128(DX), Z3
 	VMULPS     Z3, Z2, Z2
-	VPMOVZXWD  96(SI), Z3
-	VPSLLD     $0x10, Z3, Z3
+	VPERMW.Z   64(SI), Z8, K6, Z3
 	VMOVUPS    192(DX), Z4
 	VMULPS     Z4, Z3, Z3
 	VADDPS     Z1, Z0, Z4
-	VADDPS     Z3, Z2, Z5
-	VADDPS     Z5, Z4, Z4
+	VADDPS     Z3, Z2, Z16
+	VADDPS     Z16, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
 	KORTESTQ   K1, K1
 	JNE        lanerare
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
-	VPANDD     Z13, Z4, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z4, Z4
+	VPANDD     Z13, Z4, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z4, Z4
+	VPSUBD     Z17, Z4, Z4
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z4
 	VPANDD     Z14, Z1, Z0
 	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z5
-	VPSUBUSW   Z12, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
-	VPSRLD     $0x16, Z5, Z5
-	VPADDD     Z5, Z0, Z0
+	VPANDD     Z13, Z0, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z0, Z0
+	VPSUBD     Z17, Z0, Z0
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
 	VPTERNLOGD $0xf8, Z10, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
@@ -16018,9 +17762,9 @@ laneloop:
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z13, Z0, Z1
 	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z5
-	VADDPS     Z5, Z0, Z0
-	VPSUBD     Z5, Z0, Z0
+	VPADDD     Z11, Z1, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
@@ -16029,18 +17773,18 @@ laneloop:
 	VPMINUD    Z15, Z1, Z1
 	VPANDD     Z13, Z1, Z2
 	VPSUBUSW   Z12, Z2, Z2
-	VPADDD     Z11, Z2, Z5
-	VADDPS     Z5, Z1, Z1
-	VPSUBD     Z5, Z1, Z1
+	VPADDD     Z11, Z2, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
 	VPTERNLOGD $0xf8, Z10, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPERMD     Z4, Z7, Z4
+	VPANDD     Z6, Z4, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 
@@ -16057,84 +17801,85 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
-	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	VMOVUPS.Z   128(DX), K6, Z3
+	VMOVUPS.Z   128(DX), K7, Z3
 	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
-	VMOVUPS.Z   192(DX), K6, Z4
+	VMOVUPS.Z   192(DX), K7, Z4
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
+	VADDPS      Z3, Z2, Z16
+	VADDPS      Z16, Z4, Z4
 	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         lanetailrare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
 	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
+	VPANDD      Z13, Z0, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z0, Z0
+	VPSUBD      Z17, Z0, Z0
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
 	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z2, Z1
 	VPMINUD     Z15, Z1, Z1
-	VPANDD      Z13, Z1, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z1, Z1
-	VPSUBD      Z6, Z1, Z1
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z1, Z1
+	VPANDD      Z13, Z1, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z1, Z1
+	VPSUBD      Z17, Z1, Z1
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z1, Z1
 	VPSRLD      $0x1c, Z2, Z2
 	VPTERNLOGD  $0xf8, Z10, Z2, Z1
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	VPANDD      Z14, Z3, Z2
 	VPMINUD     Z15, Z2, Z2
-	VPANDD      Z13, Z2, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z2, Z2
-	VPSUBD      Z6, Z2, Z2
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z2, Z2
+	VPANDD      Z13, Z2, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z2, Z2
+	VPSUBD      Z17, Z2, Z2
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z2, Z2
 	VPSRLD      $0x1c, Z3, Z3
 	VPTERNLOGD  $0xf8, Z10, Z3, Z2
 
@@ -16142,17 +17887,18 @@ lanetailnarrow:
 	VPACKSSDW  Z0, Z4, Z4
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKUSWB  Z1, Z4, Z4
-	VPERMD     Z4, Z9, Z4
-	VPANDD     Z8, Z4, Z0
+	VPERMD     Z4, Z7, Z4
+	VPANDD     Z6, Z4, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -16170,54 +17916,50 @@ fence:
 groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
-	VMULPS      Z6, Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
-	VMULPS      Z6, Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
-	VMULPS      Z6, Z3, Z3
-	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
-	VCMPPS      $0x03, Z4, Z4, K1
+	VPERMW.Z    (SI), Z9, K6, Z0
+	VMULPS      Z4, Z0, Z0
+	VPERMW.Z    (SI), Z8, K6, Z1
+	VMULPS      Z4, Z1, Z1
+	VPERMW.Z    64(SI), Z9, K6, Z2
+	VMULPS      Z4, Z2, Z2
+	VPERMW.Z    64(SI), Z8, K6, Z3
+	VMULPS      Z4, Z3, Z3
+	VADDPS      Z1, Z0, Z16
+	VADDPS      Z3, Z2, Z17
+	VADDPS      Z17, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
 	KORTESTQ    K1, K1
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
+	VPANDD      Z14, Z0, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z16, Z16
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z16
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z0, Z0
-	VPSUBD      Z16, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
+	VPANDD      Z13, Z0, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z0, Z0
+	VPSUBD      Z18, Z0, Z0
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
 	VPTERNLOGD  $0xf8, Z10, Z1, Z0
-	VPACKSSDW   Z0, Z4, Z4
+	VPACKSSDW   Z0, Z16, Z16
 	VPANDD      Z14, Z2, Z0
 	VPMINUD     Z15, Z0, Z0
 	VPANDD      Z13, Z0, Z1
 	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
+	VPADDD      Z11, Z1, Z17
+	VADDPS      Z17, Z0, Z0
+	VPSUBD      Z17, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
@@ -16226,18 +17968,18 @@ groupstream:
 	VPMINUD     Z15, Z1, Z1
 	VPANDD      Z13, Z1, Z2
 	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
+	VPADDD      Z11, Z2, Z17
+	VADDPS      Z17, Z1, Z1
+	VPSUBD      Z17, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
-	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VPANDD      Z8, Z4, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPACKUSWB   Z0, Z16, Z16
+	VPERMD      Z16, Z7, Z16
+	VPANDD      Z6, Z16, Z0
+	VPMADDUBSW  Z5, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+32, DI
@@ -16248,47 +17990,13 @@ groupstream:
 	JMP         groupwhole
 
 grouplast:
-	VADDPS     Z4, Z5, Z0
-	VADDPS     Z2, Z3, Z1
-	VADDPS     Z1, Z0, Z0
-	VCMPPS     $0x03, Z0, Z0, K1
+	VADDPS     Z2, Z3, Z16
+	VADDPS     Z0, Z1, Z17
+	VADDPS     Z17, Z16, Z16
+	VCMPPS     $0x03, Z16, Z16, K1
 	KORTESTQ   K1, K1
 	JNE        grouploop
-	VPANDD     Z14, Z5, Z0
-	VPMINUD    Z15, Z0, Z0
-	VPANDD     Z13, Z0, Z1
-	VPSUBUSW   Z12, Z1, Z1
-	VPADDD     Z11, Z1, Z16
-	VADDPS     Z16, Z0, Z0
-	VPSUBD     Z16, Z0, Z0
-	VPSRLD     $0x16, Z1, Z1
-	VPADDD     Z1, Z0, Z0
-	VPSRLD     $0x1c, Z5, Z1
-	VPTERNLOGD $0xf8, Z10, Z1, Z0
-	VPANDD     Z14, Z4, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z1, Z1
-	VPSRLD     $0x1c, Z4, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z1
-	VPACKSSDW  Z1, Z0, Z0
-	VPANDD     Z14, Z3, Z1
-	VPMINUD    Z15, Z1, Z1
-	VPANDD     Z13, Z1, Z16
-	VPSUBUSW   Z12, Z16, Z16
-	VPADDD     Z11, Z16, Z17
-	VADDPS     Z17, Z1, Z1
-	VPSUBD     Z17, Z1, Z1
-	VPSRLD     $0x16, Z16, Z16
-	VPADDD     Z16, Z1, Z1
-	VPSRLD     $0x1c, Z3, Z16
-	VPTERNLOGD $0xf8, Z10, Z16, Z1
-	VPANDD     Z14, Z2, Z16
+	VPANDD     Z14, Z3, Z16
 	VPMINUD    Z15, Z16, Z16
 	VPANDD     Z13, Z16, Z17
 	VPSUBUSW   Z12, Z17, Z17
@@ -16297,24 +18005,57 @@ grouplast:
 	VPSUBD     Z18, Z16, Z16
 	VPSRLD     $0x16, Z17, Z17
 	VPADDD     Z17, Z16, Z16
-	VPSRLD     $0x1c, Z2, Z17
+	VPSRLD     $0x1c, Z3, Z17
 	VPTERNLOGD $0xf8, Z10, Z17, Z16
-	VPACKSSDW  Z16, Z1, Z1
-	VPACKUSWB  Z1, Z0, Z0
-	VPERMD     Z0, Z9, Z0
-	VPANDD     Z8, Z0, Z1
-	VPMADDUBSW Z7, Z1, Z1
-	VPMOVWB    Z1, Y1
-	VMOVUPS    Y1, (DI)
+	VPANDD     Z14, Z2, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x16, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VPSRLD     $0x1c, Z2, Z18
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPANDD     Z14, Z1, Z17
+	VPMINUD    Z15, Z17, Z17
+	VPANDD     Z13, Z17, Z18
+	VPSUBUSW   Z12, Z18, Z18
+	VPADDD     Z11, Z18, Z19
+	VADDPS     Z19, Z17, Z17
+	VPSUBD     Z19, Z17, Z17
+	VPSRLD     $0x16, Z18, Z18
+	VPADDD     Z18, Z17, Z17
+	VPSRLD     $0x1c, Z1, Z18
+	VPTERNLOGD $0xf8, Z10, Z18, Z17
+	VPANDD     Z14, Z0, Z18
+	VPMINUD    Z15, Z18, Z18
+	VPANDD     Z13, Z18, Z19
+	VPSUBUSW   Z12, Z19, Z19
+	VPADDD     Z11, Z19, Z20
+	VADDPS     Z20, Z18, Z18
+	VPSUBD     Z20, Z18, Z18
+	VPSRLD     $0x16, Z19, Z19
+	VPADDD     Z19, Z18, Z18
+	VPSRLD     $0x1c, Z0, Z19
+	VPTERNLOGD $0xf8, Z10, Z19, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPACKUSWB  Z17, Z16, Z16
+	VPERMD     Z16, Z7, Z16
+	VPANDD     Z6, Z16, Z17
+	VPMADDUBSW Z5, Z17, Z17
+	VPMOVWB    Z17, Y17
+	VMOVUPS    Y17, (DI)
 	ADDQ       $+32, DI
 	ADDQ       $+128, SI
 	SUBQ       $+64, R8
 	JMP        groupwhole
 
 grouprare:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z6, Z0, Z0
+	VPERMW.Z   (SI), Z9, K6, Z0
+	VMULPS     Z4, Z0, Z0
 	VPANDD     Z14, Z0, Z1
 	VPMINUD    Z15, Z1, Z1
 	VPANDD     Z13, Z1, Z2
@@ -16329,16 +18070,15 @@ grouprare:
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z6, Z0, Z0
+	VPERMW.Z   (SI), Z8, K6, Z0
+	VMULPS     Z4, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
 	VPANDD     Z13, Z2, Z3
 	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
+	VPADDD     Z11, Z3, Z16
+	VADDPS     Z16, Z2, Z2
+	VPSUBD     Z16, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
@@ -16347,16 +18087,15 @@ grouprare:
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z6, Z0, Z0
+	VPERMW.Z   64(SI), Z9, K6, Z0
+	VMULPS     Z4, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
 	VPANDD     Z13, Z2, Z3
 	VPSUBUSW   Z12, Z3, Z3
-	VPADDD     Z11, Z3, Z4
-	VADDPS     Z4, Z2, Z2
-	VPSUBD     Z4, Z2, Z2
+	VPADDD     Z11, Z3, Z16
+	VADDPS     Z16, Z2, Z2
+	VPSUBD     Z16, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
@@ -16364,18 +18103,17 @@ grouprare:
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
-	VMULPS     Z6, Z0, Z0
+	VPERMW.Z   64(SI), Z8, K6, Z0
+	VMULPS     Z4, Z0, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
-	VPANDD     Z13, Z3, Z4
-	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
-	VPSRLD     $0x16, Z4, Z4
-	VPADDD     Z4, Z3, Z3
+	VPANDD     Z13, Z3, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z3, Z3
+	VPSUBD     Z17, Z3, Z3
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z3, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
@@ -16383,9 +18121,9 @@ grouprare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPERMD     Z1, Z7, Z1
+	VPANDD     Z6, Z1, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        groupback
@@ -16395,8 +18133,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -16413,7 +18151,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -16421,8 +18159,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -16439,7 +18177,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -16447,8 +18185,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -16465,7 +18203,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z6
+	VBROADCASTSS (DX), Z4
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -16473,8 +18211,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z4
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -16483,10 +18221,11 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z0
+	VMULPS      Z4, Z0, Z0
 	VPANDD      Z14, Z0, Z1
 	VPMINUD     Z15, Z1, Z1
 	VPANDD      Z13, Z1, Z2
@@ -16503,18 +18242,18 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	CMPQ        BX, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z0
+	VMULPS      Z4, Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
 	VPANDD      Z13, Z2, Z3
 	VPSUBUSW    Z12, Z3, Z3
-	VPADDD      Z11, Z3, Z4
-	VADDPS      Z4, Z2, Z2
-	VPSUBD      Z4, Z2, Z2
+	VPADDD      Z11, Z3, Z16
+	VADDPS      Z16, Z2, Z2
+	VPSUBD      Z16, Z2, Z2
 	VPSRLD      $0x16, Z3, Z3
 	VPADDD      Z3, Z2, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -16524,20 +18263,20 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	CMPQ        BX, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z0
+	VMULPS      Z4, Z0, Z0
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
-	VPANDD      Z13, Z3, Z4
-	VPSUBUSW    Z12, Z4, Z4
-	VPADDD      Z11, Z4, Z5
-	VADDPS      Z5, Z3, Z3
-	VPSUBD      Z5, Z3, Z3
-	VPSRLD      $0x16, Z4, Z4
-	VPADDD      Z4, Z3, Z3
+	VPANDD      Z13, Z3, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z3, Z3
+	VPSUBD      Z17, Z3, Z3
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z3, Z3
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z3, K1, Z3
 	VMOVAPS.Z   Z0, K1, Z0
@@ -16545,41 +18284,42 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	CMPQ        BX, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z6, Z0, Z0
-	VPANDD      Z14, Z0, Z4
-	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z16
-	VADDPS      Z16, Z4, Z4
-	VPSUBD      Z16, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
+	VMULPS      Z4, Z0, Z0
+	VPANDD      Z14, Z0, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z16, Z16
 	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
-	VPTERNLOGD  $0xf8, Z10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z10, Z0, Z16
 
 grouptailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
-	VPACKSSDW  Z4, Z3, Z3
+	VPACKSSDW  Z16, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
+	VPERMD     Z1, Z7, Z1
+	VPANDD     Z6, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -16594,44 +18334,40 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z2
 	VMULPS.BCST 4(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z3
 	VMULPS.BCST 4(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
+	VADDPS      Z3, Z2, Z16
+	VADDPS      Z16, Z4, Z4
 	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short2rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
 	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
+	VPANDD      Z13, Z0, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z0, Z0
+	VPSUBD      Z17, Z0, Z0
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
 	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
@@ -16639,9 +18375,9 @@ short2stream:
 	VPMINUD     Z15, Z0, Z0
 	VPANDD      Z13, Z0, Z1
 	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
+	VPADDD      Z11, Z1, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
@@ -16650,18 +18386,18 @@ short2stream:
 	VPMINUD     Z15, Z1, Z1
 	VPANDD      Z13, Z1, Z2
 	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
+	VPADDD      Z11, Z2, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VPANDD      Z8, Z4, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPERMD      Z4, Z7, Z4
+	VPANDD      Z6, Z4, Z0
+	VPMADDUBSW  Z5, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+8, DX
@@ -16673,8 +18409,7 @@ short2stream:
 	JMP         short2end
 
 short2rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z1
 	VPMINUD     Z15, Z1, Z1
@@ -16690,8 +18425,7 @@ short2rare:
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z8, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
@@ -16708,8 +18442,7 @@ short2rare:
 	VPSRLD      $0x1c, Z0, Z0
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z9, K6, Z0
 	VMULPS.BCST 4(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
@@ -16725,16 +18458,15 @@ short2rare:
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z8, K6, Z0
 	VMULPS.BCST 4(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
 	VPANDD      Z13, Z3, Z4
 	VPSUBUSW    Z12, Z4, Z4
-	VPADDD      Z11, Z4, Z5
-	VADDPS      Z5, Z3, Z3
-	VPSUBD      Z5, Z3, Z3
+	VPADDD      Z11, Z4, Z16
+	VADDPS      Z16, Z3, Z3
+	VPSUBD      Z16, Z3, Z3
 	VPSRLD      $0x16, Z4, Z4
 	VPADDD      Z4, Z3, Z3
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -16744,9 +18476,9 @@ short2rare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z9, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPERMD      Z1, Z7, Z1
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z5, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short2back
@@ -16754,44 +18486,40 @@ short2rare:
 short4stream:
 	PREFETCHNTA (SI)(CX*1)
 	PREFETCHNTA 64(SI)(CX*1)
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPMOVZXWD   32(SI), Z1
-	VPSLLD      $0x10, Z1, Z1
+	VPERMW.Z    (SI), Z8, K6, Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPMOVZXWD   64(SI), Z2
-	VPSLLD      $0x10, Z2, Z2
+	VPERMW.Z    64(SI), Z9, K6, Z2
 	VMULPS.BCST 8(DX), Z2, Z2
-	VPMOVZXWD   96(SI), Z3
-	VPSLLD      $0x10, Z3, Z3
+	VPERMW.Z    64(SI), Z8, K6, Z3
 	VMULPS.BCST 12(DX), Z3, Z3
 	VADDPS      Z1, Z0, Z4
-	VADDPS      Z3, Z2, Z5
-	VADDPS      Z5, Z4, Z4
+	VADDPS      Z3, Z2, Z16
+	VADDPS      Z16, Z4, Z4
 	VCMPPS      $0x03, Z4, Z4, K1
 	KORTESTQ    K1, K1
 	JNE         short4rare
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z4, Z4
 	VPSRLD      $0x1c, Z0, Z0
 	VPTERNLOGD  $0xf8, Z10, Z0, Z4
 	VPANDD      Z14, Z1, Z0
 	VPMINUD     Z15, Z0, Z0
-	VPANDD      Z13, Z0, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z0, Z0
-	VPSUBD      Z6, Z0, Z0
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z0, Z0
+	VPANDD      Z13, Z0, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z0, Z0
+	VPSUBD      Z17, Z0, Z0
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z0, Z0
 	VPSRLD      $0x1c, Z1, Z1
 	VPTERNLOGD  $0xf8, Z10, Z1, Z0
 	VPACKSSDW   Z0, Z4, Z4
@@ -16799,9 +18527,9 @@ short4stream:
 	VPMINUD     Z15, Z0, Z0
 	VPANDD      Z13, Z0, Z1
 	VPSUBUSW    Z12, Z1, Z1
-	VPADDD      Z11, Z1, Z5
-	VADDPS      Z5, Z0, Z0
-	VPSUBD      Z5, Z0, Z0
+	VPADDD      Z11, Z1, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
 	VPSRLD      $0x16, Z1, Z1
 	VPADDD      Z1, Z0, Z0
 	VPSRLD      $0x1c, Z2, Z2
@@ -16810,18 +18538,18 @@ short4stream:
 	VPMINUD     Z15, Z1, Z1
 	VPANDD      Z13, Z1, Z2
 	VPSUBUSW    Z12, Z2, Z2
-	VPADDD      Z11, Z2, Z5
-	VADDPS      Z5, Z1, Z1
-	VPSUBD      Z5, Z1, Z1
+	VPADDD      Z11, Z2, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
 	VPSRLD      $0x16, Z2, Z2
 	VPADDD      Z2, Z1, Z1
 	VPSRLD      $0x1c, Z3, Z3
 	VPTERNLOGD  $0xf8, Z10, Z3, Z1
 	VPACKSSDW   Z1, Z0, Z0
 	VPACKUSWB   Z0, Z4, Z4
-	VPERMD      Z4, Z9, Z4
-	VPANDD      Z8, Z4, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPERMD      Z4, Z7, Z4
+	VPANDD      Z6, Z4, Z0
+	VPMADDUBSW  Z5, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVNTPS    Y0, (DI)
 	ADDQ        $+16, DX
@@ -16833,8 +18561,7 @@ short4stream:
 	JMP         short4end
 
 short4rare:
-	VPMOVZXWD   (SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z9, K6, Z0
 	VMULPS.BCST (DX), Z0, Z0
 	VPANDD      Z14, Z0, Z1
 	VPMINUD     Z15, Z1, Z1
@@ -16850,8 +18577,7 @@ short4rare:
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
-	VPMOVZXWD   32(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    (SI), Z8, K6, Z0
 	VMULPS.BCST 4(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
@@ -16868,8 +18594,7 @@ short4rare:
 	VPSRLD      $0x1c, Z0, Z0
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	VPACKSSDW   Z2, Z1, Z1
-	VPMOVZXWD   64(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z9, K6, Z0
 	VMULPS.BCST 8(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
@@ -16885,16 +18610,15 @@ short4rare:
 	VMOVAPS.Z   Z0, K1, Z0
 	VPSRLD      $0x1c, Z0, Z0
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
-	VPMOVZXWD   96(SI), Z0
-	VPSLLD      $0x10, Z0, Z0
+	VPERMW.Z    64(SI), Z8, K6, Z0
 	VMULPS.BCST 12(DX), Z0, Z0
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
 	VPANDD      Z13, Z3, Z4
 	VPSUBUSW    Z12, Z4, Z4
-	VPADDD      Z11, Z4, Z5
-	VADDPS      Z5, Z3, Z3
-	VPSUBD      Z5, Z3, Z3
+	VPADDD      Z11, Z4, Z16
+	VADDPS      Z16, Z3, Z3
+	VPSUBD      Z16, Z3, Z3
 	VPSRLD      $0x16, Z4, Z4
 	VPADDD      Z4, Z3, Z3
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -16904,16 +18628,15 @@ short4rare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z9, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
+	VPERMD      Z1, Z7, Z1
+	VPANDD      Z6, Z1, Z0
+	VPMADDUBSW  Z5, Z0, Z0
 	VPMOVWB     Z0, Y0
 	VMOVUPS     Y0, (DI)
 	JMP         short4back
 
 lanerare:
-	VPMOVZXWD  (SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   (SI), Z9, K6, Z0
 	VMOVUPS    (DX), Z1
 	VMULPS     Z1, Z0, Z0
 	VPANDD     Z14, Z0, Z1
@@ -16930,8 +18653,7 @@ lanerare:
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPMOVZXWD  32(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   (SI), Z8, K6, Z0
 	VMOVUPS    64(DX), Z2
 	VMULPS     Z2, Z0, Z0
 	VPANDD     Z14, Z0, Z2
@@ -16949,8 +18671,7 @@ lanerare:
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
-	VPMOVZXWD  64(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   64(SI), Z9, K6, Z0
 	VMOVUPS    128(DX), Z2
 	VMULPS     Z2, Z0, Z0
 	VPANDD     Z14, Z0, Z2
@@ -16967,17 +18688,16 @@ lanerare:
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
-	VPMOVZXWD  96(SI), Z0
-	VPSLLD     $0x10, Z0, Z0
+	VPERMW.Z   64(SI), Z8, K6, Z0
 	VMOVUPS    192(DX), Z3
 	VMULPS     Z3, Z0, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
 	VPANDD     Z13, Z3, Z4
 	VPSUBUSW   Z12, Z4, Z4
-	VPADDD     Z11, Z4, Z5
-	VADDPS     Z5, Z3, Z3
-	VPSUBD     Z5, Z3, Z3
+	VPADDD     Z11, Z4, Z16
+	VADDPS     Z16, Z3, Z3
+	VPSUBD     Z16, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
@@ -16987,14 +18707,15 @@ lanerare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPERMD     Z1, Z7, Z1
+	VPANDD     Z6, Z1, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
@@ -17016,11 +18737,11 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	CMPQ        BX, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z2, Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
@@ -17038,19 +18759,19 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	CMPQ        BX, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   128(DX), K6, Z3
+	VMOVUPS.Z   128(DX), K7, Z3
 	VMULPS      Z3, Z0, Z0
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
 	VPANDD      Z13, Z3, Z4
 	VPSUBUSW    Z12, Z4, Z4
-	VPADDD      Z11, Z4, Z5
-	VADDPS      Z5, Z3, Z3
-	VPSUBD      Z5, Z3, Z3
+	VPADDD      Z11, Z4, Z16
+	VADDPS      Z16, Z3, Z3
+	VPSUBD      Z16, Z3, Z3
 	VPSRLD      $0x16, Z4, Z4
 	VPADDD      Z4, Z3, Z3
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -17060,21 +18781,21 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	CMPQ        BX, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	VMOVUPS.Z   192(DX), K6, Z4
+	VMOVUPS.Z   192(DX), K7, Z4
 	VMULPS      Z4, Z0, Z0
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
-	VPANDD      Z13, Z4, Z5
-	VPSUBUSW    Z12, Z5, Z5
-	VPADDD      Z11, Z5, Z6
-	VADDPS      Z6, Z4, Z4
-	VPSUBD      Z6, Z4, Z4
-	VPSRLD      $0x16, Z5, Z5
-	VPADDD      Z5, Z4, Z4
+	VPANDD      Z13, Z4, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z4, Z4
+	VPSUBD      Z17, Z4, Z4
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z4, Z4
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z0, K1, Z0
@@ -17085,17 +18806,18 @@ lanetailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z9, Z1
-	VPANDD     Z8, Z1, Z0
+	VPERMD     Z1, Z7, Z1
+	VPANDD     Z6, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPMADDUBSW Z5, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
@@ -17104,29 +18826,63 @@ DATA constantsAVX512<>+8(SB)/4, $0x3c800000
 DATA constantsAVX512<>+12(SB)/4, $0x46800000
 DATA constantsAVX512<>+16(SB)/4, $0x00000080
 DATA constantsAVX512<>+20(SB)/4, $0x00000000
-DATA constantsAVX512<>+24(SB)/4, $0x00000004
-DATA constantsAVX512<>+28(SB)/4, $0x00000008
-DATA constantsAVX512<>+32(SB)/4, $0x0000000c
-DATA constantsAVX512<>+36(SB)/4, $0x00000001
-DATA constantsAVX512<>+40(SB)/4, $0x00000005
-DATA constantsAVX512<>+44(SB)/4, $0x00000009
-DATA constantsAVX512<>+48(SB)/4, $0x0000000d
-DATA constantsAVX512<>+52(SB)/4, $0x00000002
-DATA constantsAVX512<>+56(SB)/4, $0x00000006
-DATA constantsAVX512<>+60(SB)/4, $0x0000000a
-DATA constantsAVX512<>+64(SB)/4, $0x0000000e
-DATA constantsAVX512<>+68(SB)/4, $0x00000003
-DATA constantsAVX512<>+72(SB)/4, $0x00000007
-DATA constantsAVX512<>+76(SB)/4, $0x0000000b
-DATA constantsAVX512<>+80(SB)/4, $0x0000000f
-DATA constantsAVX512<>+84(SB)/4, $0x0000007f
-DATA constantsAVX512<>+88(SB)/4, $0x38800000
-DATA constantsAVX512<>+92(SB)/4, $0x43000000
-DATA constantsAVX512<>+96(SB)/4, $0x3f800000
-DATA constantsAVX512<>+100(SB)/4, $0x0b000000
-DATA constantsAVX512<>+104(SB)/4, $0x000003c0
-DATA constantsAVX512<>+108(SB)/4, $0x4a800000
-DATA constantsAVX512<>+112(SB)/4, $0x00000008
-DATA constantsAVX512<>+116(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+120(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $124
+DATA constantsAVX512<>+24(SB)/4, $0x00010000
+DATA constantsAVX512<>+28(SB)/4, $0x00020000
+DATA constantsAVX512<>+32(SB)/4, $0x00030000
+DATA constantsAVX512<>+36(SB)/4, $0x00040000
+DATA constantsAVX512<>+40(SB)/4, $0x00050000
+DATA constantsAVX512<>+44(SB)/4, $0x00060000
+DATA constantsAVX512<>+48(SB)/4, $0x00070000
+DATA constantsAVX512<>+52(SB)/4, $0x00080000
+DATA constantsAVX512<>+56(SB)/4, $0x00090000
+DATA constantsAVX512<>+60(SB)/4, $0x000a0000
+DATA constantsAVX512<>+64(SB)/4, $0x000b0000
+DATA constantsAVX512<>+68(SB)/4, $0x000c0000
+DATA constantsAVX512<>+72(SB)/4, $0x000d0000
+DATA constantsAVX512<>+76(SB)/4, $0x000e0000
+DATA constantsAVX512<>+80(SB)/4, $0x000f0000
+DATA constantsAVX512<>+84(SB)/4, $0x00100000
+DATA constantsAVX512<>+88(SB)/4, $0x00110000
+DATA constantsAVX512<>+92(SB)/4, $0x00120000
+DATA constantsAVX512<>+96(SB)/4, $0x00130000
+DATA constantsAVX512<>+100(SB)/4, $0x00140000
+DATA constantsAVX512<>+104(SB)/4, $0x00150000
+DATA constantsAVX512<>+108(SB)/4, $0x00160000
+DATA constantsAVX512<>+112(SB)/4, $0x00170000
+DATA constantsAVX512<>+116(SB)/4, $0x00180000
+DATA constantsAVX512<>+120(SB)/4, $0x00190000
+DATA constantsAVX512<>+124(SB)/4, $0x001a0000
+DATA constantsAVX512<>+128(SB)/4, $0x001b0000
+DATA constantsAVX512<>+132(SB)/4, $0x001c0000
+DATA constantsAVX512<>+136(SB)/4, $0x001d0000
+DATA constantsAVX512<>+140(SB)/4, $0x001e0000
+DATA constantsAVX512<>+144(SB)/4, $0x001f0000
+DATA constantsAVX512<>+148(SB)/4, $0x00000000
+DATA constantsAVX512<>+152(SB)/4, $0x00000004
+DATA constantsAVX512<>+156(SB)/4, $0x00000008
+DATA constantsAVX512<>+160(SB)/4, $0x0000000c
+DATA constantsAVX512<>+164(SB)/4, $0x00000001
+DATA constantsAVX512<>+168(SB)/4, $0x00000005
+DATA constantsAVX512<>+172(SB)/4, $0x00000009
+DATA constantsAVX512<>+176(SB)/4, $0x0000000d
+DATA constantsAVX512<>+180(SB)/4, $0x00000002
+DATA constantsAVX512<>+184(SB)/4, $0x00000006
+DATA constantsAVX512<>+188(SB)/4, $0x0000000a
+DATA constantsAVX512<>+192(SB)/4, $0x0000000e
+DATA constantsAVX512<>+196(SB)/4, $0x00000003
+DATA constantsAVX512<>+200(SB)/4, $0x00000007
+DATA constantsAVX512<>+204(SB)/4, $0x0000000b
+DATA constantsAVX512<>+208(SB)/4, $0x0000000f
+DATA constantsAVX512<>+212(SB)/4, $0x00000001
+DATA constantsAVX512<>+216(SB)/4, $0x3f800000
+DATA constantsAVX512<>+220(SB)/4, $0x34800000
+DATA constantsAVX512<>+224(SB)/4, $0x0000007f
+DATA constantsAVX512<>+228(SB)/4, $0x38800000
+DATA constantsAVX512<>+232(SB)/4, $0x43000000
+DATA constantsAVX512<>+236(SB)/4, $0x0b000000
+DATA constantsAVX512<>+240(SB)/4, $0x000003c0
+DATA constantsAVX512<>+244(SB)/4, $0x4a800000
+DATA constantsAVX512<>+248(SB)/4, $0x00000008
+DATA constantsAVX512<>+252(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+256(SB)/4, $0x10011001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $260

@@ -8,10 +8,10 @@
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpE4M3F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3c800000, Y11 0x46800000, Y10 0x80
-	// per group: Y9 recip
-	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 15
+	// per call: Y15 most, Y14 0x7f800000, Y13 0x3c800000, Y12 0x46800000, Y11 0x80
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x7f, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -21,13 +21,18 @@ TEXT ·QuantizeFpE4M3F16AVX2(SB), $352-64
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -39,6 +44,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
@@ -48,23 +54,19 @@ groupbegin:
 grouploop:
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -72,54 +74,58 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -142,8 +148,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R9, R11
@@ -153,87 +159,91 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y8, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y8, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -274,6 +284,7 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
+	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
@@ -339,23 +350,19 @@ piece4:
 piece5:
 	VCVTPH2PS    32(SP), Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -363,59 +370,63 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y2, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y3, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
@@ -495,90 +506,94 @@ groupdone:
 	VZEROUPPER
 	RET
 
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
 
-short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
+longloop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -586,127 +601,16 @@ short2loop:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
+longback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(BX), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x14, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPAND        Y14, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x14, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
 	SUBQ $+32, R8
 	CMPQ R8, $+32
-	JGE  laneloop
+	JGE  longloop
 
-lanetail:
+longtail:
 	TESTQ R8, R8
-	JEQ   laneend
+	JEQ   longend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
 	MOVQ  AX, 40(SP)
@@ -769,6 +673,429 @@ piece14:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece15:
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y3, Y3
+
+longtailnarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPSUBUSW     Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y5, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y5, Y5
+	VPAND        Y11, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -787,7 +1114,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -808,9 +1135,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -823,9 +1150,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -834,25 +1161,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -871,7 +1198,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -892,9 +1219,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -907,9 +1234,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -918,25 +1245,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -967,59 +1294,63 @@ piece25:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
+	VPAND        Y14, Y0, Y1
+	VPSUBUSW     Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y1, Y1
 	VPADDD       Y1, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y6
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y6
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
@@ -1032,7 +1363,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -1040,39 +1371,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -1089,23 +1420,19 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -1113,54 +1440,58 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -1176,77 +1507,77 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -1260,12 +1591,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1284,8 +1615,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1293,12 +1624,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1317,8 +1648,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1326,12 +1657,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1350,8 +1681,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1359,12 +1690,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y8, Y8
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1375,82 +1706,82 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    48(SP), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    80(SP), Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
@@ -1472,84 +1803,341 @@ groupmeetrare:
 	ADDQ $+32, R12
 	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS    32(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          longtailrarenarrow
+	VCVTPH2PS    48(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	VCVTPH2PS    64(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          longtailrarenarrow
+	VCVTPH2PS    80(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x14, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y4, Y4
+
+longtailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       longtailback
+
+short2stream:
+	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x14, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -1567,77 +2155,77 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
-	VBROADCASTSS 4(DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
-	VBROADCASTSS 4(DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -1651,74 +2239,78 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -1732,19 +2324,20 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -1752,19 +2345,20 @@ lanetailrare:
 	VMOVUPS      128(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -1772,19 +2366,20 @@ lanetailrare:
 	VMOVUPS      160(SP), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -1792,19 +2387,20 @@ lanetailrare:
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
@@ -1827,11 +2423,11 @@ TEXT ·QuantizeFpPowerOfTwoE4M3F16AVX2(SB), NOSPLIT, $224-56
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+12(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	VMOVUPS      constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
@@ -2823,7 +3419,7 @@ grouprare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -2887,7 +3483,7 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
@@ -2915,7 +3511,7 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
 	VBLENDVPS    Y1, Y2, Y8, Y8
@@ -2943,7 +3539,7 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
@@ -2971,7 +3567,7 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
 	VBLENDVPS    Y3, Y4, Y8, Y8
@@ -2996,7 +3592,7 @@ grouptailrare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -3165,7 +3761,7 @@ short2rare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -3239,7 +3835,7 @@ lanerare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -3316,7 +3912,7 @@ lanetailrare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -3390,26 +3986,31 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpE5M2F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x38800000, Y11 0x43000000, Y10 0x80
-	// per group: Y9 recip
-	// loaded at each use: scale, 0x7f, table
-	// vector registers in use at once: 15
+	// per call: Y15 most, Y14 0x7f800000, Y13 0x38800000, Y12 0x43000000, Y11 0x80
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x7f, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+88(SB), Y12
-	VBROADCASTSS constantsAVX2<>+92(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+100(SB), Y13
+	VBROADCASTSS constantsAVX2<>+104(SB), Y12
+	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -3421,6 +4022,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
@@ -3430,23 +4032,19 @@ groupbegin:
 grouploop:
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -3454,54 +4052,58 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -3524,8 +4126,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R9, R11
@@ -3535,87 +4137,91 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y8, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y8, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -3656,6 +4262,7 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
+	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
@@ -3721,23 +4328,19 @@ piece4:
 piece5:
 	VCVTPH2PS    32(SP), Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -3745,59 +4348,63 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y2, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y3, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
@@ -3877,90 +4484,94 @@ groupdone:
 	VZEROUPPER
 	RET
 
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
 
-short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
+longloop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -3968,127 +4579,16 @@ short2loop:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
+longback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(BX), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x15, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x15, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPAND        Y14, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x15, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
 	SUBQ $+32, R8
 	CMPQ R8, $+32
-	JGE  laneloop
+	JGE  longloop
 
-lanetail:
+longtail:
 	TESTQ R8, R8
-	JEQ   laneend
+	JEQ   longend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
 	MOVQ  AX, 40(SP)
@@ -4151,6 +4651,429 @@ piece14:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece15:
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y3, Y3
+
+longtailnarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPSUBUSW     Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y5, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y5, Y5
+	VPAND        Y11, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -4169,7 +5092,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4190,9 +5113,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4205,9 +5128,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4216,25 +5139,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -4253,7 +5176,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -4274,9 +5197,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -4289,9 +5212,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -4300,25 +5223,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -4349,59 +5272,63 @@ piece25:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
+	VPAND        Y14, Y0, Y1
+	VPSUBUSW     Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y1, Y1
 	VPADDD       Y1, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y6
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y6
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
@@ -4414,7 +5341,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -4422,39 +5349,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -4471,23 +5398,19 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -4495,54 +5418,58 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -4558,77 +5485,77 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -4642,12 +5569,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -4666,8 +5593,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -4675,12 +5602,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -4699,8 +5626,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -4708,12 +5635,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -4732,8 +5659,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -4741,12 +5668,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y8, Y8
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -4757,82 +5684,82 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    48(SP), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    80(SP), Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
@@ -4854,84 +5781,341 @@ groupmeetrare:
 	ADDQ $+32, R12
 	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS    32(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          longtailrarenarrow
+	VCVTPH2PS    48(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	VCVTPH2PS    64(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          longtailrarenarrow
+	VCVTPH2PS    80(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x15, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y4, Y4
+
+longtailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       longtailback
+
+short2stream:
+	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x15, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -4949,77 +6133,77 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
-	VBROADCASTSS 4(DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
-	VBROADCASTSS 4(DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -5033,74 +6217,78 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -5114,19 +6302,20 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -5134,19 +6323,20 @@ lanetailrare:
 	VMOVUPS      128(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -5154,19 +6344,20 @@ lanetailrare:
 	VMOVUPS      160(SP), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -5174,19 +6365,20 @@ lanetailrare:
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
@@ -5209,11 +6401,11 @@ TEXT ·QuantizeFpPowerOfTwoE5M2F16AVX2(SB), NOSPLIT, $224-56
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+88(SB), Y12
-	VBROADCASTSS constantsAVX2<>+92(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+100(SB), Y12
+	VBROADCASTSS constantsAVX2<>+104(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	VMOVUPS      constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
@@ -6205,7 +7397,7 @@ grouprare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -6269,7 +7461,7 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
@@ -6297,7 +7489,7 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
 	VBLENDVPS    Y1, Y2, Y8, Y8
@@ -6325,7 +7517,7 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
@@ -6353,7 +7545,7 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
 	VBLENDVPS    Y3, Y4, Y8, Y8
@@ -6378,7 +7570,7 @@ grouptailrare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -6547,7 +7739,7 @@ short2rare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -6621,7 +7813,7 @@ lanerare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -6698,7 +7890,7 @@ lanetailrare:
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y10, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -6772,9 +7964,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpE2M1F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0xb000000, Y11 0x7f800000, Y10 0x3c0, Y9 0x0, Y8 0x80
-	// per group: Y7 recip
-	// loaded at each use: scale, 0x7f, table
+	// per call: Y15 most, Y14 0x7f800000, Y13 0x3c0, Y12 0x0, Y11 0x80
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, 0x3f800000, 0xb000000, 0x7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -6782,18 +7974,21 @@ TEXT ·QuantizeFpE2M1F16AVX2(SB), $352-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+96(SB), Y13
-	VBROADCASTSS constantsAVX2<>+100(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+104(SB), Y10
-	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBROADCASTSS constantsAVX2<>+108(SB), Y13
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -6805,7 +8000,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -6813,83 +8009,91 @@ groupbegin:
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y7, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -6912,8 +8116,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R9, R11
@@ -6923,91 +8127,103 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y7, Y0, Y1
-	VFMSUB231PS  Y6, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VFMSUB231PS  Y6, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VFMSUB231PS  Y6, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
-	VFMSUB231PS  Y6, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -7048,7 +8264,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
 	MOVQ         AX, 40(SP)
@@ -7112,88 +8329,96 @@ piece4:
 
 piece5:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y7, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y7, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y7, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y7, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y2, Y2
 	VSUBPS       Y5, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y3
 	VSUBPS       Y5, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
@@ -7273,94 +8498,106 @@ groupdone:
 	VZEROUPPER
 	RET
 
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
 
-short2loop:
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
+longloop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y7, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y6, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y6, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y6, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y6, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -7368,131 +8605,16 @@ short2loop:
 	VPERMD       Y0, Y2, Y0
 	VMOVUPS      Y0, (DI)
 
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
+longback:
 	ADDQ $+32, DI
 	ADDQ $+64, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(BX), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
-	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPAND        Y14, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y8, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VMOVUPS      Y0, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
 	SUBQ $+32, R8
 	CMPQ R8, $+32
-	JGE  laneloop
+	JGE  longloop
 
-lanetail:
+longtail:
 	TESTQ R8, R8
-	JEQ   laneend
+	JEQ   longend
 	XORL  AX, AX
 	MOVQ  AX, 32(SP)
 	MOVQ  AX, 40(SP)
@@ -7555,6 +8677,465 @@ piece14:
 	MOVW  CX, 32(SP)(AX*1)
 
 piece15:
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y3, Y3
+
+longtailnarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
+
+longtailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece20:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y5, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VPSRLD       $0x18, Y5, Y5
+	VPAND        Y11, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 32(SP)(AX*1)
+
+piece25:
 	XORL  AX, AX
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
@@ -7573,7 +9154,7 @@ piece15:
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece16
+	JEQ   piece26
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7594,9 +9175,9 @@ piece15:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
 
-piece16:
+piece26:
 	TESTQ $0x00000008, R8
-	JEQ   piece17
+	JEQ   piece27
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7609,9 +9190,9 @@ piece16:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 120(SP)(AX*1)
 
-piece17:
+piece27:
 	TESTQ $0x00000004, R8
-	JEQ   piece18
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7620,25 +9201,25 @@ piece17:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece28:
 	TESTQ $0x00000002, R8
-	JEQ   piece19
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 96(SP)(AX*1)
 
-piece19:
+piece29:
 	TESTQ $0x00000001, R8
-	JEQ   piece20
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 96(SP)(AX*1)
 
-piece20:
+piece30:
 	XORL  AX, AX
 	MOVQ  AX, 224(SP)
 	MOVQ  AX, 232(SP)
@@ -7657,7 +9238,7 @@ piece20:
 	MOVQ  AX, 336(SP)
 	MOVQ  AX, 344(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece21
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -7678,9 +9259,9 @@ piece20:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 280(SP)(AX*1)
 
-piece21:
+piece31:
 	TESTQ $0x00000008, R8
-	JEQ   piece22
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -7693,9 +9274,9 @@ piece21:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 248(SP)(AX*1)
 
-piece22:
+piece32:
 	TESTQ $0x00000004, R8
-	JEQ   piece23
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -7704,25 +9285,25 @@ piece22:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece33:
 	TESTQ $0x00000002, R8
-	JEQ   piece24
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 224(SP)(AX*1)
 
-piece24:
+piece34:
 	TESTQ $0x00000001, R8
-	JEQ   piece25
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 224(SP)(AX*1)
 
-piece25:
+piece35:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -7753,63 +9334,75 @@ piece25:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPADDD       Y12, Y1, Y1
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y8, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
@@ -7822,7 +9415,7 @@ lanetailnarrow:
 
 lanetailback:
 	TESTQ $0x00000010, R8
-	JEQ   piece26
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	MOVQ  (SP)(AX*1), CX
@@ -7830,39 +9423,39 @@ lanetailback:
 	MOVQ  8(SP)(AX*1), CX
 	MOVQ  CX, 8(DI)(AX*1)
 
-piece26:
+piece36:
 	TESTQ $0x00000008, R8
-	JEQ   piece27
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece27:
+piece37:
 	TESTQ $0x00000004, R8
-	JEQ   piece28
+	JEQ   piece38
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece28:
+piece38:
 	TESTQ $0x00000002, R8
-	JEQ   piece29
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece29:
+piece39:
 	TESTQ $0x00000001, R8
-	JEQ   piece30
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece30:
+piece40:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -7878,83 +9471,91 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y7, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y7, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y7, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y7, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y7, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -7970,81 +9571,89 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -8058,12 +9667,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y7, Y7
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y6, Y6
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -8082,8 +9691,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -8091,12 +9700,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y7, Y7
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y6, Y6
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -8115,8 +9724,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -8124,12 +9733,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y7, Y7
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y6, Y6
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -8148,8 +9757,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -8157,12 +9766,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y7, Y7
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y6, Y6
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -8173,86 +9782,94 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    48(SP), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    80(SP), Y0
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y11, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y6
+	VPAND        Y14, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VPMAXSD      Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
@@ -8274,88 +9891,389 @@ groupmeetrare:
 	ADDQ $+32, R12
 	JMP  grouppieces
 
+longstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS    32(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	CMPQ         R8, $+9
+	JLT          longtailrarenarrow
+	VCVTPH2PS    48(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	VCVTPH2PS    64(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
+	VPSRLD       $0x14, Y4, Y4
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VBLENDVPS    Y3, Y4, Y5, Y3
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	CMPQ         R8, $+25
+	JLT          longtailrarenarrow
+	VCVTPH2PS    80(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y14, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
+	VPSRLD       $0x14, Y5, Y5
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VPSRLD       $0x18, Y0, Y0
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y4, Y4
+
+longtailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       longtailback
+
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (BX), Y7
-	VBROADCASTSS 4(BX), Y6
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y7, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y7, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y6, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y6, Y0, Y3
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y6, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y6, Y0, Y4
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y11, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y0, Y0
 	VSUBPS       Y5, Y0, Y0
 	VPSRLD       $0x14, Y0, Y0
-	VPSUBD       Y10, Y0, Y0
-	VPMAXSD      Y9, Y0, Y0
+	VPSUBD       Y13, Y0, Y0
+	VPMAXSD      Y12, Y0, Y0
 	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y8, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y1, Y1
 	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y8, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y11, Y1, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPADDD       Y12, Y2, Y2
+	VPAND        Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y10, Y1, Y1
-	VPMAXSD      Y9, Y1, Y1
+	VPSUBD       Y13, Y1, Y1
+	VPMAXSD      Y12, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y8, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y8, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
@@ -8373,81 +10291,89 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
-	VBROADCASTSS 4(DX), Y2
-	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
-	VBROADCASTSS 4(DX), Y3
-	VDIVPS       Y3, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -8461,78 +10387,90 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
@@ -8546,20 +10484,23 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y11, Y2, Y3
-	VPMAXUD      Y13, Y3, Y3
-	VPADDD       Y12, Y3, Y3
+	VPAND        Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPMAXUD      Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+112(SB), Y4
+	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y10, Y2, Y2
-	VPMAXSD      Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPSUBD       Y13, Y2, Y2
+	VPMAXSD      Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -8567,20 +10508,23 @@ lanetailrare:
 	VMOVUPS      128(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y11, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPADDD       Y12, Y4, Y4
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+112(SB), Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y10, Y3, Y3
-	VPMAXSD      Y9, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPSUBD       Y13, Y3, Y3
+	VPMAXSD      Y12, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -8588,20 +10532,23 @@ lanetailrare:
 	VMOVUPS      160(SP), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y11, Y4, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPADDD       Y12, Y5, Y5
+	VPAND        Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y6
+	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y10, Y4, Y4
-	VPMAXSD      Y9, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPSUBD       Y13, Y4, Y4
+	VPMAXSD      Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -8609,20 +10556,23 @@ lanetailrare:
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y11, Y5, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPADDD       Y12, Y6, Y6
+	VPAND        Y14, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+112(SB), Y7
+	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y10, Y5, Y5
-	VPMAXSD      Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VPSUBD       Y13, Y5, Y5
+	VPMAXSD      Y12, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y8, Y0, Y0
+	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
@@ -8646,13 +10596,13 @@ TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX2(SB), NOSPLIT, $224-56
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+96(SB), Y13
-	VBROADCASTSS constantsAVX2<>+100(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VBROADCASTSS constantsAVX2<>+104(SB), Y10
+	VBROADCASTSS constantsAVX2<>+16(SB), Y14
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13
+	VBROADCASTSS constantsAVX2<>+112(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y11
+	VBROADCASTSS constantsAVX2<>+108(SB), Y10
 	VXORPS       Y9, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -9679,7 +11629,7 @@ grouprare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -9747,7 +11697,7 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
 	VBLENDVPS    Y0, Y1, Y7, Y7
@@ -9775,7 +11725,7 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
 	VBLENDVPS    Y1, Y2, Y7, Y7
@@ -9803,7 +11753,7 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
 	VBLENDVPS    Y2, Y3, Y7, Y7
@@ -9831,7 +11781,7 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
 	VBLENDVPS    Y3, Y4, Y7, Y7
@@ -9857,7 +11807,7 @@ grouptailrare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -10036,7 +11986,7 @@ short2rare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -10115,7 +12065,7 @@ lanerare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -10197,7 +12147,7 @@ lanetailrare:
 	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y8, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -10275,26 +12225,31 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x3f800000, Y11 0x4a800000, Y10 0x8
-	// per group: Y9 recip
-	// loaded at each use: scale, table, 0xf0f0f0f, 0x10011001
-	// vector registers in use at once: 15
+	// per call: Y15 most, Y14 0x7f800000, Y13 0x3f800000, Y12 0x4a800000, Y11 0x8
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7fffffff, table, 0xf0f0f0f, 0x10011001
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+96(SB), Y12
-	VBROADCASTSS constantsAVX2<>+108(SB), Y11
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13
+	VBROADCASTSS constantsAVX2<>+116(SB), Y12
+	VBROADCASTSS constantsAVX2<>+120(SB), Y11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
 	JEQ          short2
+	CMPQ         R10, $+256
+	JLT          groups
+	TESTQ        $0x0000001f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -10306,6 +12261,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
@@ -10315,23 +12271,19 @@ groupbegin:
 grouploop:
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -10339,61 +12291,65 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10415,8 +12371,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 
 groupmeet:
 	MOVQ R9, R11
@@ -10426,94 +12382,98 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y8, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y8, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10553,6 +12513,7 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
+	VBROADCASTSS (DX), Y10
 	VBROADCASTSS (BX), Y9
 	XORL         AX, AX
 	MOVQ         AX, 16(SP)
@@ -10618,23 +12579,19 @@ piece4:
 piece5:
 	VCVTPH2PS    16(SP), Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    32(SP), Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    48(SP), Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    64(SP), Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -10642,59 +12599,63 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y2, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y2, Y2
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y3, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y3, Y3
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
@@ -10703,8 +12664,8 @@ grouptailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -10791,230 +12752,117 @@ groupdone:
 	VZEROUPPER
 	RET
 
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+longs:
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VPSUBD       Y1, Y0, Y10
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VFNMADD231PS Y9, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
 
-short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
+longloop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (DI)
 
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
+longback:
 	ADDQ $+16, DI
 	ADDQ $+64, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(BX), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
-	VADDPS       Y6, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSRLD       $0x16, Y1, Y1
-	VPADDD       Y1, Y0, Y0
-	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VPAND        Y14, Y3, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
-	VADDPS       Y6, Y1, Y1
-	VPSUBD       Y6, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y1, Y1
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y4, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y3
-	VADDPS       Y3, Y1, Y1
-	VPSUBD       Y3, Y1, Y1
-	VPSRLD       $0x16, Y2, Y2
-	VPADDD       Y2, Y1, Y1
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y1, Y1
-	VPAND        Y14, Y5, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y2, Y2
-	VPACKSSDW    Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+20(SB), Y2
-	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y1, Y0, Y3
-	VPMADDUBSW   Y2, Y3, Y3
-	VPACKUSWB    Y3, Y3, Y3
-	VPERMQ       $0x08, Y3, Y3
-	VMOVUPS      X3, (DI)
-
-laneback:
-	ADDQ $+16, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
 	SUBQ $+32, R8
 	CMPQ R8, $+32
-	JGE  laneloop
+	JGE  longloop
 
-lanetail:
+longtail:
 	TESTQ R8, R8
-	JEQ   laneend
+	JEQ   longend
 	XORL  AX, AX
 	MOVQ  AX, 16(SP)
 	MOVQ  AX, 24(SP)
@@ -11077,6 +12925,458 @@ piece15:
 	MOVW  CX, 16(SP)(AX*1)
 
 piece16:
+	VCVTPH2PS    16(SP), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longtailrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          longtailnarrow
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y3, Y3
+
+longtailnarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+
+longtailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	JCC  even17
+	ANDB $0x0f, (SP)(AX*1)
+
+even17:
+	TESTQ $0x00000010, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece18:
+	TESTQ $0x00000008, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece19:
+	TESTQ $0x00000004, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece20:
+	TESTQ $0x00000002, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000001, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece22:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VPSUBUSW     Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y5, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x1c, Y5, Y5
+	VPAND        Y11, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+laneback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000008, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000004, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece25:
+	TESTQ $0x00000002, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000001, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece27:
 	XORL  AX, AX
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
@@ -11095,7 +13395,7 @@ piece16:
 	MOVQ  AX, 192(SP)
 	MOVQ  AX, 200(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece17
+	JEQ   piece28
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -11116,9 +13416,9 @@ piece16:
 	MOVQ  56(DX)(AX*1), CX
 	MOVQ  CX, 136(SP)(AX*1)
 
-piece17:
+piece28:
 	TESTQ $0x00000008, R8
-	JEQ   piece18
+	JEQ   piece29
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -11131,9 +13431,9 @@ piece17:
 	MOVQ  24(DX)(AX*1), CX
 	MOVQ  CX, 104(SP)(AX*1)
 
-piece18:
+piece29:
 	TESTQ $0x00000004, R8
-	JEQ   piece19
+	JEQ   piece30
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -11142,25 +13442,25 @@ piece18:
 	MOVQ  8(DX)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
 
-piece19:
+piece30:
 	TESTQ $0x00000002, R8
-	JEQ   piece20
+	JEQ   piece31
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (DX)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
 
-piece20:
+piece31:
 	TESTQ $0x00000001, R8
-	JEQ   piece21
+	JEQ   piece32
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (DX)(AX*1), CX
 	MOVL  CX, 80(SP)(AX*1)
 
-piece21:
+piece32:
 	XORL  AX, AX
 	MOVQ  AX, 208(SP)
 	MOVQ  AX, 216(SP)
@@ -11179,7 +13479,7 @@ piece21:
 	MOVQ  AX, 320(SP)
 	MOVQ  AX, 328(SP)
 	TESTQ $0x00000010, R8
-	JEQ   piece22
+	JEQ   piece33
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
@@ -11200,9 +13500,9 @@ piece21:
 	MOVQ  56(BX)(AX*1), CX
 	MOVQ  CX, 264(SP)(AX*1)
 
-piece22:
+piece33:
 	TESTQ $0x00000008, R8
-	JEQ   piece23
+	JEQ   piece34
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
@@ -11215,9 +13515,9 @@ piece22:
 	MOVQ  24(BX)(AX*1), CX
 	MOVQ  CX, 232(SP)(AX*1)
 
-piece23:
+piece34:
 	TESTQ $0x00000004, R8
-	JEQ   piece24
+	JEQ   piece35
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
@@ -11226,25 +13526,25 @@ piece23:
 	MOVQ  8(BX)(AX*1), CX
 	MOVQ  CX, 216(SP)(AX*1)
 
-piece24:
+piece35:
 	TESTQ $0x00000002, R8
-	JEQ   piece25
+	JEQ   piece36
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
 	MOVQ  (BX)(AX*1), CX
 	MOVQ  CX, 208(SP)(AX*1)
 
-piece25:
+piece36:
 	TESTQ $0x00000001, R8
-	JEQ   piece26
+	JEQ   piece37
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
 	MOVL  (BX)(AX*1), CX
 	MOVL  CX, 208(SP)(AX*1)
 
-piece26:
+piece37:
 	VCVTPH2PS    16(SP), Y0
 	VMOVUPS      208(SP), Y1
 	VMULPS       Y1, Y0, Y2
@@ -11275,59 +13575,63 @@ piece26:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y2, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPSUBUSW     Y12, Y1, Y1
-	VPADDD       Y11, Y1, Y6
+	VPAND        Y14, Y0, Y1
+	VPSUBUSW     Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y1, Y1
 	VPADDD       Y1, Y0, Y0
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y6
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y6
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y6
 	VADDPS       Y6, Y2, Y2
 	VPSUBD       Y6, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y5, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y6
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y6
 	VADDPS       Y6, Y3, Y3
 	VPSUBD       Y6, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y10, Y5, Y5
+	VPAND        Y11, Y5, Y5
 	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
@@ -11336,8 +13640,8 @@ lanetailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11347,55 +13651,55 @@ lanetailnarrow:
 lanetailback:
 	MOVQ R8, AX
 	SHRQ $0x01, AX
-	JCC  even27
+	JCC  even38
 	ANDB $0x0f, (SP)(AX*1)
 
-even27:
+even38:
 	TESTQ $0x00000010, R8
-	JEQ   piece28
+	JEQ   piece39
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
 	SHRQ  $0x01, AX
 	MOVQ  (SP)(AX*1), CX
 	MOVQ  CX, (DI)(AX*1)
 
-piece28:
+piece39:
 	TESTQ $0x00000008, R8
-	JEQ   piece29
+	JEQ   piece40
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
 	SHRQ  $0x01, AX
 	MOVL  (SP)(AX*1), CX
 	MOVL  CX, (DI)(AX*1)
 
-piece29:
+piece40:
 	TESTQ $0x00000004, R8
-	JEQ   piece30
+	JEQ   piece41
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
 	SHRQ  $0x01, AX
 	MOVW  (SP)(AX*1), CX
 	MOVW  CX, (DI)(AX*1)
 
-piece30:
+piece41:
 	TESTQ $0x00000002, R8
-	JEQ   piece31
+	JEQ   piece42
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece31:
+piece42:
 	TESTQ $0x00000001, R8
-	JEQ   piece32
+	JEQ   piece43
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
 	SHRQ  $0x01, AX
 	MOVB  (SP)(AX*1), CL
 	MOVB  CL, (DI)(AX*1)
 
-piece32:
+piece43:
 laneend:
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
@@ -11412,23 +13716,19 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
+	VFMSUB231PS  Y10, Y1, Y0
 	VFNMADD231PS Y9, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
+	VFMSUB231PS  Y10, Y2, Y0
 	VFNMADD231PS Y9, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y9, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
+	VFMSUB231PS  Y10, Y3, Y0
 	VFNMADD231PS Y9, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y9, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
+	VFMSUB231PS  Y10, Y4, Y0
 	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -11436,61 +13736,65 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11505,14 +13809,14 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
@@ -11520,17 +13824,17 @@ grouprare:
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -11538,18 +13842,18 @@ grouprare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -11557,17 +13861,17 @@ grouprare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VCVTPH2PS    48(SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
@@ -11575,14 +13879,14 @@ grouprare:
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11595,12 +13899,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -11619,8 +13923,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -11628,12 +13932,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -11652,8 +13956,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -11661,12 +13965,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -11685,8 +13989,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (DX), Y8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -11694,12 +13998,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y8, Y8
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -11710,14 +14014,14 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    16(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
@@ -11725,19 +14029,19 @@ grouptailrare:
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -11745,19 +14049,19 @@ grouptailrare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    48(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
@@ -11765,19 +14069,19 @@ grouptailrare:
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPSUBUSW     Y12, Y6, Y6
-	VPADDD       Y11, Y6, Y7
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
@@ -11785,7 +14089,7 @@ grouptailrare:
 	VANDPS       Y5, Y1, Y5
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y5, Y5
 
 grouptailrarenarrow:
@@ -11794,8 +14098,8 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11813,91 +14117,366 @@ groupmeetrare:
 	ADDQ $+32, R12
 	JMP  grouppieces
 
-short2stream:
+longstream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y9, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y9, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y8, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y8, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y11, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y11, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y11, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          longstream
+	JMP          longtail
+
+longrare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VCVTPH2PS    16(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VCVTPH2PS    32(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VCVTPH2PS    48(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKUSWB    Y3, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          longback
+
+longtailrare:
+	VCVTPH2PS    16(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          longtailrarenarrow
+	VCVTPH2PS    32(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	VCVTPH2PS    48(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	CMPQ         R8, $+25
+	JLT          longtailrarenarrow
+	VCVTPH2PS    64(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VANDPS       Y5, Y1, Y5
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y5, Y5
+
+longtailrarenarrow:
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y5, Y4, Y4
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKUSWB    Y4, Y2, Y2
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          longtailback
+
+short2stream:
+	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y0, Y1, Y0
 	VPMINUD      Y15, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y0, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y0, Y0
 	VPSUBD       Y6, Y0, Y0
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y0, Y0
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y1, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y1, Y1
 	VPSUBD       Y6, Y1, Y1
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
+	VPAND        Y11, Y2, Y2
 	VPOR         Y2, Y1, Y1
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VPAND        Y1, Y3, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y2
-	VPSUBUSW     Y12, Y2, Y2
-	VPADDD       Y11, Y2, Y5
+	VPAND        Y14, Y1, Y2
+	VPSUBUSW     Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y5
 	VADDPS       Y5, Y1, Y1
 	VPSUBD       Y5, Y1, Y1
 	VPSRLD       $0x16, Y2, Y2
 	VPADDD       Y2, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
+	VPAND        Y11, Y3, Y3
 	VPOR         Y3, Y1, Y1
-	VPAND        Y14, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y4, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y5
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y5
 	VADDPS       Y5, Y2, Y2
 	VPSUBD       Y5, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
+	VPAND        Y11, Y4, Y4
 	VPOR         Y4, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      constantsAVX2<>+20(SB), Y2
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y2
 	VPAND        Y1, Y0, Y3
 	VPMADDUBSW   Y2, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -11914,14 +14493,14 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
@@ -11929,17 +14508,17 @@ short2rare:
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -11947,18 +14526,18 @@ short2rare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
-	VBROADCASTSS 4(DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -11966,17 +14545,17 @@ short2rare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VCVTPH2PS    48(SI), Y0
-	VBROADCASTSS 4(DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y9, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
@@ -11984,14 +14563,14 @@ short2rare:
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12004,11 +14583,12 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPSUBUSW     Y12, Y3, Y3
-	VPADDD       Y11, Y3, Y4
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
@@ -12016,17 +14596,18 @@ lanerare:
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -12034,18 +14615,19 @@ lanerare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VCVTPH2PS    32(SI), Y0
 	VMOVUPS      64(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPSUBUSW     Y12, Y4, Y4
-	VPADDD       Y11, Y4, Y5
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
@@ -12053,17 +14635,18 @@ lanerare:
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPSUBUSW     Y12, Y5, Y5
-	VPADDD       Y11, Y5, Y6
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
@@ -12071,14 +14654,14 @@ lanerare:
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12087,84 +14670,88 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VCVTPH2PS 16(SP), Y0
-	VMOVUPS   80(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VPAND     Y14, Y0, Y2
-	VPMINUD   Y15, Y2, Y2
-	VPAND     Y13, Y2, Y3
-	VPSUBUSW  Y12, Y3, Y3
-	VPADDD    Y11, Y3, Y4
-	VADDPS    Y4, Y2, Y2
-	VPSUBD    Y4, Y2, Y2
-	VPSRLD    $0x16, Y3, Y3
-	VPADDD    Y3, Y2, Y2
-	VANDPS    Y2, Y1, Y2
-	VANDPS    Y0, Y1, Y1
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y2, Y2
-	CMPQ      R8, $+9
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 32(SP), Y0
-	VMOVUPS   112(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VPAND     Y14, Y0, Y3
-	VPMINUD   Y15, Y3, Y3
-	VPAND     Y13, Y3, Y4
-	VPSUBUSW  Y12, Y4, Y4
-	VPADDD    Y11, Y4, Y5
-	VADDPS    Y5, Y3, Y3
-	VPSUBD    Y5, Y3, Y3
-	VPSRLD    $0x16, Y4, Y4
-	VPADDD    Y4, Y3, Y3
-	VANDPS    Y3, Y1, Y3
-	VANDPS    Y0, Y1, Y1
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y3, Y3
-	CMPQ      R8, $+17
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 48(SP), Y0
-	VMOVUPS   144(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VPAND     Y14, Y0, Y4
-	VPMINUD   Y15, Y4, Y4
-	VPAND     Y13, Y4, Y5
-	VPSUBUSW  Y12, Y5, Y5
-	VPADDD    Y11, Y5, Y6
-	VADDPS    Y6, Y4, Y4
-	VPSUBD    Y6, Y4, Y4
-	VPSRLD    $0x16, Y5, Y5
-	VPADDD    Y5, Y4, Y4
-	VANDPS    Y4, Y1, Y4
-	VANDPS    Y0, Y1, Y1
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y4, Y4
-	CMPQ      R8, $+25
-	JLT       lanetailrarenarrow
-	VCVTPH2PS 64(SP), Y0
-	VMOVUPS   176(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VPAND     Y14, Y0, Y5
-	VPMINUD   Y15, Y5, Y5
-	VPAND     Y13, Y5, Y6
-	VPSUBUSW  Y12, Y6, Y6
-	VPADDD    Y11, Y6, Y7
-	VADDPS    Y7, Y5, Y5
-	VPSUBD    Y7, Y5, Y5
-	VPSRLD    $0x16, Y6, Y6
-	VPADDD    Y6, Y5, Y5
-	VANDPS    Y5, Y1, Y5
-	VANDPS    Y0, Y1, Y1
-	VPSRLD    $0x1c, Y1, Y1
-	VPAND     Y10, Y1, Y1
-	VPOR      Y1, Y5, Y5
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y14, Y2, Y3
+	VPSUBUSW     Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	CMPQ         R8, $+9
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      112(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VPSUBUSW     Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y5
+	VADDPS       Y5, Y3, Y3
+	VPSUBD       Y5, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	CMPQ         R8, $+17
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VPMINUD      Y15, Y4, Y4
+	VPAND        Y14, Y4, Y5
+	VPSUBUSW     Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y6
+	VADDPS       Y6, Y4, Y4
+	VPSUBD       Y6, Y4, Y4
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	CMPQ         R8, $+25
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      176(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VPMINUD      Y15, Y5, Y5
+	VPAND        Y14, Y5, Y6
+	VPSUBUSW     Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y7
+	VADDPS       Y7, Y5, Y5
+	VPSUBD       Y7, Y5, Y5
+	VPSRLD       $0x16, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VANDPS       Y5, Y1, Y5
+	VANDPS       Y0, Y1, Y1
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y5, Y5
 
 lanetailrarenarrow:
 	VPACKSSDW    Y3, Y2, Y2
@@ -12172,8 +14759,8 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y1
 	VPAND        Y0, Y2, Y3
 	VPMADDUBSW   Y1, Y3, Y3
 	VPACKUSWB    Y3, Y3, Y3
@@ -12193,12 +14780,12 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX2(SB), NOSPLIT, $208-56
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+96(SB), Y12
-	VBROADCASTSS constantsAVX2<>+108(SB), Y11
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VBROADCASTSS constantsAVX2<>+120(SB), Y9
+	VBROADCASTSS constantsAVX2<>+16(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+56(SB), Y12
+	VBROADCASTSS constantsAVX2<>+116(SB), Y11
+	VBROADCASTSS constantsAVX2<>+120(SB), Y10
+	VBROADCASTSS constantsAVX2<>+128(SB), Y9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -12290,7 +14877,7 @@ grouploop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -12400,7 +14987,7 @@ groupmeet3:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -12577,7 +15164,7 @@ grouptailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -12740,7 +15327,7 @@ short2loop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -12841,7 +15428,7 @@ laneloop:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -13084,7 +15671,7 @@ lanetailnarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y1, Y4, Y4
 	VPERMD       Y4, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -13224,7 +15811,7 @@ groupstream:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -13311,7 +15898,7 @@ grouprare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -13324,7 +15911,7 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VMOVDQU      constantsAVX2<>+68(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
 	VBLENDVPS    Y0, Y1, Y8, Y8
@@ -13352,7 +15939,7 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VMOVDQU      constantsAVX2<>+68(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
 	VBLENDVPS    Y1, Y2, Y8, Y8
@@ -13380,7 +15967,7 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VMOVDQU      constantsAVX2<>+68(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
 	VBLENDVPS    Y2, Y3, Y8, Y8
@@ -13408,7 +15995,7 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VMOVDQU      constantsAVX2<>+68(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
 	VBLENDVPS    Y3, Y4, Y8, Y8
@@ -13501,7 +16088,7 @@ grouptailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -13589,7 +16176,7 @@ short2stream:
 	VMOVUPS      constantsAVX2<>+20(SB), Y1
 	VPACKUSWB    Y0, Y4, Y4
 	VPERMD       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y4, Y1
 	VPMADDUBSW   Y9, Y1, Y1
 	VPACKUSWB    Y1, Y1, Y1
@@ -13677,7 +16264,7 @@ short2rare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -13763,7 +16350,7 @@ lanerare:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y2, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -13857,7 +16444,7 @@ lanetailrarenarrow:
 	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKUSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y2
 	VPMADDUBSW   Y9, Y2, Y2
 	VPACKUSWB    Y2, Y2, Y2
@@ -13865,11 +16452,11 @@ lanetailrarenarrow:
 	VMOVUPS      X2, (SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+4(SB)/4, $0x7f800000
-DATA constantsAVX2<>+8(SB)/4, $0x3c800000
-DATA constantsAVX2<>+12(SB)/4, $0x46800000
-DATA constantsAVX2<>+16(SB)/4, $0x00000080
+DATA constantsAVX2<>+0(SB)/4, $0x7f800000
+DATA constantsAVX2<>+4(SB)/4, $0x3c800000
+DATA constantsAVX2<>+8(SB)/4, $0x46800000
+DATA constantsAVX2<>+12(SB)/4, $0x00000080
+DATA constantsAVX2<>+16(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+20(SB)/4, $0x00000000
 DATA constantsAVX2<>+24(SB)/4, $0x00000004
 DATA constantsAVX2<>+28(SB)/4, $0x00000001
@@ -13878,22 +16465,24 @@ DATA constantsAVX2<>+36(SB)/4, $0x00000002
 DATA constantsAVX2<>+40(SB)/4, $0x00000006
 DATA constantsAVX2<>+44(SB)/4, $0x00000003
 DATA constantsAVX2<>+48(SB)/4, $0x00000007
-DATA constantsAVX2<>+52(SB)/4, $0x0000007f
-DATA constantsAVX2<>+56(SB)/4, $0x00000000
-DATA constantsAVX2<>+60(SB)/4, $0x00000001
-DATA constantsAVX2<>+64(SB)/4, $0x00000002
-DATA constantsAVX2<>+68(SB)/4, $0x00000003
-DATA constantsAVX2<>+72(SB)/4, $0x00000004
-DATA constantsAVX2<>+76(SB)/4, $0x00000005
-DATA constantsAVX2<>+80(SB)/4, $0x00000006
-DATA constantsAVX2<>+84(SB)/4, $0x00000007
-DATA constantsAVX2<>+88(SB)/4, $0x38800000
-DATA constantsAVX2<>+92(SB)/4, $0x43000000
-DATA constantsAVX2<>+96(SB)/4, $0x3f800000
-DATA constantsAVX2<>+100(SB)/4, $0x0b000000
-DATA constantsAVX2<>+104(SB)/4, $0x000003c0
-DATA constantsAVX2<>+108(SB)/4, $0x4a800000
-DATA constantsAVX2<>+112(SB)/4, $0x00000008
-DATA constantsAVX2<>+116(SB)/4, $0x0f0f0f0f
-DATA constantsAVX2<>+120(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $124
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x3f800000
+DATA constantsAVX2<>+60(SB)/4, $0x34800000
+DATA constantsAVX2<>+64(SB)/4, $0x0000007f
+DATA constantsAVX2<>+68(SB)/4, $0x00000000
+DATA constantsAVX2<>+72(SB)/4, $0x00000001
+DATA constantsAVX2<>+76(SB)/4, $0x00000002
+DATA constantsAVX2<>+80(SB)/4, $0x00000003
+DATA constantsAVX2<>+84(SB)/4, $0x00000004
+DATA constantsAVX2<>+88(SB)/4, $0x00000005
+DATA constantsAVX2<>+92(SB)/4, $0x00000006
+DATA constantsAVX2<>+96(SB)/4, $0x00000007
+DATA constantsAVX2<>+100(SB)/4, $0x38800000
+DATA constantsAVX2<>+104(SB)/4, $0x43000000
+DATA constantsAVX2<>+108(SB)/4, $0x000003c0
+DATA constantsAVX2<>+112(SB)/4, $0x0b000000
+DATA constantsAVX2<>+116(SB)/4, $0x4a800000
+DATA constantsAVX2<>+120(SB)/4, $0x00000008
+DATA constantsAVX2<>+124(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+128(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $132

@@ -10,6 +10,7 @@ TEXT ·QuantizeFpE4M3F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3c800000, Z11 0x46800000, Z10 0x80, Z9 table
 	// per group: Z8 scale, Z7 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 24
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -30,6 +31,12 @@ TEXT ·QuantizeFpE4M3F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -479,26 +486,27 @@ grouppiece:
 	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z8, Z1, Z0
 	VFNMADD231PS Z7, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFMSUB231PS  Z8, Z2, Z0
 	VFNMADD231PS Z7, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFMSUB231PS  Z8, Z3, Z0
 	VFNMADD231PS Z7, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z4
 	VFMSUB231PS  Z8, Z4, Z0
@@ -565,6 +573,7 @@ grouptailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z9, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -588,6 +597,302 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z1
+	VPSUBD       Z1, Z0, Z8
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VFNMADD231PS Z7, Z8, Z0
+	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z8, Z0, Z6
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z8, Z0, Z5
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z8, Z0, Z4
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z8, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z8, Z0, Z2
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z6, Z0, Z16
+	VFMADD231PS Z8, Z0, Z16
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z6, Z0, Z17
+	VFMADD231PS Z8, Z0, Z17
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z6, Z0, Z18
+	VFMADD231PS Z8, Z0, Z18
+	VADDPS      Z4, Z5, Z0
+	VADDPS      Z2, Z3, Z19
+	VADDPS      Z19, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPANDD      Z14, Z5, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z0, Z0
+	VPSUBD      Z20, Z0, Z0
+	VPSRLD      $0x14, Z19, Z19
+	VPADDD      Z19, Z0, Z0
+	VPSRLD      $0x18, Z5, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z0
+	VPANDD      Z14, Z4, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x14, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x18, Z4, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z0, Z0
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x14, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x18, Z3, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPANDD      Z14, Z2, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z13, Z20, Z21
+	VPSUBUSW    Z12, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z20, Z20
+	VPSUBD      Z22, Z20, Z20
+	VPSRLD      $0x14, Z21, Z21
+	VPADDD      Z21, Z20, Z20
+	VPSRLD      $0x18, Z2, Z21
+	VPTERNLOGD  $0xf8, Z10, Z21, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKUSWB   Z19, Z0, Z0
+	VPERMD      Z0, Z9, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z16, Z4
+	VMOVAPS     Z17, Z3
+	VMOVAPS     Z18, Z2
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z6, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPANDD      Z14, Z4, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
+	VPADDD      Z11, Z3, Z5
+	VADDPS      Z5, Z2, Z2
+	VPSUBD      Z5, Z2, Z2
+	VPSRLD      $0x14, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x18, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z4, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z9, Z0
+	VMOVUPS     Z0, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z2, Z2
+	VPSUBD      Z16, Z2, Z2
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z2
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	VPANDD      Z14, Z4, Z3
+	VPMINUD     Z15, Z3, Z3
+	VPANDD      Z13, Z3, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z3, Z3
+	VPSUBD      Z16, Z3, Z3
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z3, Z3
+	VPSRLD      $0x18, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z4, Z3
+
+longtailnarrow:
+	VPACKSSDW Z1, Z0, Z0
+	VPACKSSDW Z3, Z2, Z2
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z9, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -1108,7 +1413,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (BX), K7, Z1
@@ -1116,28 +1422,28 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
@@ -1202,6 +1508,7 @@ lanetailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z9, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -1372,7 +1679,7 @@ grouprare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
@@ -1433,9 +1740,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1463,9 +1770,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1493,9 +1800,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1523,9 +1830,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1535,6 +1842,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z8, Z0, Z0
@@ -1548,14 +1856,14 @@ grouptailrare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -1573,8 +1881,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -1592,8 +1900,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -1615,6 +1923,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -1627,6 +1936,238 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z6, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPANDD      Z14, Z4, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
+	VPADDD      Z11, Z3, Z5
+	VADDPS      Z5, Z2, Z2
+	VPSUBD      Z5, Z2, Z2
+	VPSRLD      $0x14, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x18, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z4, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z9, Z0
+	VMOVNTPS    Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS    (SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VBLENDMPS    Z4, Z2, K1, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z9, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          longback
+
+longtailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	CMPQ         R8, $+33
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VBLENDMPS    Z4, Z2, K1, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	CMPQ         R8, $+49
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z5
+	VPMINUD      Z15, Z5, Z5
+	VPANDD       Z13, Z5, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z5, Z5
+	VPSUBD       Z17, Z5, Z5
+	VPSRLD       $0x14, Z16, Z16
+	VPADDD       Z16, Z5, Z5
+	VBLENDMPS    Z5, Z2, K1, Z5
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z5
+
+longtailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -1726,7 +2267,7 @@ short2rare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
@@ -1882,7 +2423,7 @@ short4rare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
@@ -1952,7 +2493,7 @@ lanerare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
@@ -2012,6 +2553,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -2026,16 +2568,16 @@ lanetailrare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z3
+	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -2052,10 +2594,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(DX), K7, Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -2072,10 +2614,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z5
+	VMOVUPS.Z    192(DX), K7, Z5
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
@@ -2096,6 +2638,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -2523,20 +3066,21 @@ grouppiece:
 	VBROADCASTSS (DX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z8, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z8, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z8, Z3, Z3
 	VADDPS       Z1, Z0, Z4
@@ -2601,6 +3145,7 @@ grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z9, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
@@ -3064,25 +3609,26 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
 	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
 	VCVTPH2PS   Y2, Z2
-	VMOVUPS.Z   128(DX), K6, Z3
+	VMOVUPS.Z   128(DX), K7, Z3
 	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
 	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K6, Z4
+	VMOVUPS.Z   192(DX), K7, Z4
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -3146,6 +3692,7 @@ lanetailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z9, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -3309,7 +3856,7 @@ grouprare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -3369,8 +3916,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -3395,8 +3942,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -3421,8 +3968,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -3447,8 +3994,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -3457,6 +4004,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z0
@@ -3471,13 +4019,13 @@ grouptailrare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
@@ -3495,8 +4043,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z4
@@ -3514,8 +4062,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z5
@@ -3537,6 +4085,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -3637,7 +4186,7 @@ short2rare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -3780,7 +4329,7 @@ short4rare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -3850,7 +4399,7 @@ lanerare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -3909,6 +4458,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -3924,15 +4474,15 @@ lanetailrare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
-	VMOVUPS.Z    64(DX), K6, Z3
+	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -3949,10 +4499,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(DX), K7, Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -3969,10 +4519,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
-	VMOVUPS.Z    192(DX), K6, Z5
+	VMOVUPS.Z    192(DX), K7, Z5
 	VMULPS       Z5, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
@@ -3993,6 +4543,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -4002,6 +4553,7 @@ TEXT ·QuantizeFpE5M2F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x38800000, Z11 0x43000000, Z10 0x80, Z9 table
 	// per group: Z8 scale, Z7 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 24
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -4010,8 +4562,8 @@ TEXT ·QuantizeFpE5M2F16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS most+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+88(SB), Z12
-	VBROADCASTSS constantsAVX512<>+92(SB), Z11
+	VBROADCASTSS constantsAVX512<>+100(SB), Z12
+	VBROADCASTSS constantsAVX512<>+104(SB), Z11
 	VBROADCASTSS constantsAVX512<>+16(SB), Z10
 	VMOVUPS      constantsAVX512<>+20(SB), Z9
 	MOVQ         groups+40(FP), R9
@@ -4022,6 +4574,12 @@ TEXT ·QuantizeFpE5M2F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -4471,26 +5029,27 @@ grouppiece:
 	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z8, Z1, Z0
 	VFNMADD231PS Z7, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z2
 	VFMSUB231PS  Z8, Z2, Z0
 	VFNMADD231PS Z7, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z3
 	VFMSUB231PS  Z8, Z3, Z0
 	VFNMADD231PS Z7, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z4
 	VFMSUB231PS  Z8, Z4, Z0
@@ -4557,6 +5116,7 @@ grouptailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z9, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -4580,6 +5140,302 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS constantsAVX512<>+84(SB), Z1
+	VPSUBD       Z1, Z0, Z8
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VFNMADD231PS Z7, Z8, Z0
+	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VFMADD231PS  Z1, Z0, Z0
+	VMULPS       Z8, Z0, Z6
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z8, Z0, Z5
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z8, Z0, Z4
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z8, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z6, Z0, Z1
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z8, Z0, Z2
+
+longahead:
+	VCVTPH2PS   128(SI), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   160(SI), Z0
+	VMULPS      Z6, Z0, Z16
+	VFMADD231PS Z8, Z0, Z16
+	VCVTPH2PS   192(SI), Z0
+	VMULPS      Z6, Z0, Z17
+	VFMADD231PS Z8, Z0, Z17
+	VCVTPH2PS   224(SI), Z0
+	VMULPS      Z6, Z0, Z18
+	VFMADD231PS Z8, Z0, Z18
+	VADDPS      Z4, Z5, Z0
+	VADDPS      Z2, Z3, Z19
+	VADDPS      Z19, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPANDD      Z14, Z5, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z19
+	VPSUBUSW    Z12, Z19, Z19
+	VPADDD      Z11, Z19, Z20
+	VADDPS      Z20, Z0, Z0
+	VPSUBD      Z20, Z0, Z0
+	VPSRLD      $0x15, Z19, Z19
+	VPADDD      Z19, Z0, Z0
+	VPSRLD      $0x18, Z5, Z19
+	VPTERNLOGD  $0xf8, Z10, Z19, Z0
+	VPANDD      Z14, Z4, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x15, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x18, Z4, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPACKSSDW   Z19, Z0, Z0
+	VPANDD      Z14, Z3, Z19
+	VPMINUD     Z15, Z19, Z19
+	VPANDD      Z13, Z19, Z20
+	VPSUBUSW    Z12, Z20, Z20
+	VPADDD      Z11, Z20, Z21
+	VADDPS      Z21, Z19, Z19
+	VPSUBD      Z21, Z19, Z19
+	VPSRLD      $0x15, Z20, Z20
+	VPADDD      Z20, Z19, Z19
+	VPSRLD      $0x18, Z3, Z20
+	VPTERNLOGD  $0xf8, Z10, Z20, Z19
+	VPANDD      Z14, Z2, Z20
+	VPMINUD     Z15, Z20, Z20
+	VPANDD      Z13, Z20, Z21
+	VPSUBUSW    Z12, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z20, Z20
+	VPSUBD      Z22, Z20, Z20
+	VPSRLD      $0x15, Z21, Z21
+	VPADDD      Z21, Z20, Z20
+	VPSRLD      $0x18, Z2, Z21
+	VPTERNLOGD  $0xf8, Z10, Z21, Z20
+	VPACKSSDW   Z20, Z19, Z19
+	VPACKUSWB   Z19, Z0, Z0
+	VPERMD      Z0, Z9, Z0
+	VMOVUPS     Z0, (DI)
+	VMOVAPS     Z1, Z5
+	VMOVAPS     Z16, Z4
+	VMOVAPS     Z17, Z3
+	VMOVAPS     Z18, Z2
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z6, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPANDD      Z14, Z4, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
+	VPADDD      Z11, Z3, Z5
+	VADDPS      Z5, Z2, Z2
+	VPSUBD      Z5, Z2, Z2
+	VPSRLD      $0x15, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x18, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z4, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z9, Z0
+	VMOVUPS     Z0, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z6, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z2, Z2
+	VPSUBD      Z16, Z2, Z2
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z2
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	VPANDD      Z14, Z4, Z3
+	VPMINUD     Z15, Z3, Z3
+	VPANDD      Z13, Z3, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z3, Z3
+	VPSUBD      Z16, Z3, Z3
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z3, Z3
+	VPSRLD      $0x18, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z4, Z3
+
+longtailnarrow:
+	VPACKSSDW Z1, Z0, Z0
+	VPACKSSDW Z3, Z2, Z2
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z9, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -5100,7 +5956,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (BX), K7, Z1
@@ -5108,28 +5965,28 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
@@ -5194,6 +6051,7 @@ lanetailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z9, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -5364,7 +6222,7 @@ grouprare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
@@ -5425,9 +6283,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -5455,9 +6313,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -5485,9 +6343,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -5515,9 +6373,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -5527,6 +6385,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z8, Z0, Z0
@@ -5540,14 +6399,14 @@ grouptailrare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -5565,8 +6424,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -5584,8 +6443,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -5607,6 +6466,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -5619,6 +6479,238 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z6, Z0, Z1
+	VFMADD231PS Z8, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z6, Z0, Z2
+	VFMADD231PS Z8, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z6, Z0, Z3
+	VFMADD231PS Z8, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z6, Z0, Z4
+	VFMADD231PS Z8, Z0, Z4
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z4, Z3, Z5
+	VADDPS      Z5, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z0, Z0
+	VPSUBD      Z16, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z5
+	VPSUBUSW    Z12, Z5, Z5
+	VPADDD      Z11, Z5, Z16
+	VADDPS      Z16, Z1, Z1
+	VPSUBD      Z16, Z1, Z1
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPANDD      Z14, Z4, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
+	VPADDD      Z11, Z3, Z5
+	VADDPS      Z5, Z2, Z2
+	VPSUBD      Z5, Z2, Z2
+	VPSRLD      $0x15, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x18, Z4, Z4
+	VPTERNLOGD  $0xf8, Z10, Z4, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z9, Z0
+	VMOVNTPS    Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS    (SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VBLENDMPS    Z4, Z2, K1, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z9, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          longback
+
+longtailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z13, Z1, Z2
+	VPSUBUSW     Z12, Z2, Z2
+	VPADDD       Z11, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z13, Z3, Z4
+	VPSUBUSW     Z12, Z4, Z4
+	VPADDD       Z11, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z3
+	CMPQ         R8, $+33
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z13, Z4, Z5
+	VPSUBUSW     Z12, Z5, Z5
+	VPADDD       Z11, Z5, Z16
+	VADDPS       Z16, Z4, Z4
+	VPSUBD       Z16, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VBLENDMPS    Z4, Z2, K1, Z4
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z4
+	CMPQ         R8, $+49
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z7, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z5
+	VPMINUD      Z15, Z5, Z5
+	VPANDD       Z13, Z5, Z16
+	VPSUBUSW     Z12, Z16, Z16
+	VPADDD       Z11, Z16, Z17
+	VADDPS       Z17, Z5, Z5
+	VPSUBD       Z17, Z5, Z5
+	VPSRLD       $0x15, Z16, Z16
+	VPADDD       Z16, Z5, Z5
+	VBLENDMPS    Z5, Z2, K1, Z5
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z10, Z0, Z5
+
+longtailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -5718,7 +6810,7 @@ short2rare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
@@ -5874,7 +6966,7 @@ short4rare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
@@ -5944,7 +7036,7 @@ lanerare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
@@ -6004,6 +7096,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -6018,16 +7111,16 @@ lanetailrare:
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z3
+	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -6044,10 +7137,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(DX), K7, Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -6064,10 +7157,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z5
+	VMOVUPS.Z    192(DX), K7, Z5
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
@@ -6088,6 +7181,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -6104,8 +7198,8 @@ TEXT ·QuantizeFpPowerOfTwoE5M2F16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS most+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+88(SB), Z12
-	VBROADCASTSS constantsAVX512<>+92(SB), Z11
+	VBROADCASTSS constantsAVX512<>+100(SB), Z12
+	VBROADCASTSS constantsAVX512<>+104(SB), Z11
 	VBROADCASTSS constantsAVX512<>+16(SB), Z10
 	VMOVUPS      constantsAVX512<>+20(SB), Z9
 	MOVQ         groups+32(FP), R8
@@ -6515,20 +7609,21 @@ grouppiece:
 	VBROADCASTSS (DX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z8, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z8, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z8, Z3, Z3
 	VADDPS       Z1, Z0, Z4
@@ -6593,6 +7688,7 @@ grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z9, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
@@ -7056,25 +8152,26 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
 	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
 	VCVTPH2PS   Y2, Z2
-	VMOVUPS.Z   128(DX), K6, Z3
+	VMOVUPS.Z   128(DX), K7, Z3
 	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
 	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K6, Z4
+	VMOVUPS.Z   192(DX), K7, Z4
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -7138,6 +8235,7 @@ lanetailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z9, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -7301,7 +8399,7 @@ grouprare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -7361,8 +8459,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -7387,8 +8485,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -7413,8 +8511,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -7439,8 +8537,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -7449,6 +8547,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z8, Z0, Z0
@@ -7463,13 +8562,13 @@ grouptailrare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
@@ -7487,8 +8586,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z4
@@ -7506,8 +8605,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z5
@@ -7529,6 +8628,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -7629,7 +8729,7 @@ short2rare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -7772,7 +8872,7 @@ short4rare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -7842,7 +8942,7 @@ lanerare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -7901,6 +9001,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -7916,15 +9017,15 @@ lanetailrare:
 	VPADDD       Z2, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
-	VMOVUPS.Z    64(DX), K6, Z3
+	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -7941,10 +9042,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(DX), K7, Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -7961,10 +9062,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
-	VMOVUPS.Z    192(DX), K6, Z5
+	VMOVUPS.Z    192(DX), K7, Z5
 	VMULPS       Z5, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
@@ -7985,6 +9086,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -7994,6 +9096,7 @@ TEXT ·QuantizeFpE2M1F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0xb000000, Z11 0x7f800000, Z10 0x3c0, Z9 0x0, Z8 0x80, Z7 table
 	// per group: Z6 scale, Z5 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -8001,10 +9104,10 @@ TEXT ·QuantizeFpE2M1F16AVX512(SB), NOSPLIT, $0-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+96(SB), Z13
-	VBROADCASTSS constantsAVX512<>+100(SB), Z12
+	VBROADCASTSS constantsAVX512<>+88(SB), Z13
+	VBROADCASTSS constantsAVX512<>+108(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+104(SB), Z10
+	VBROADCASTSS constantsAVX512<>+112(SB), Z10
 	VPXORD       Z9, Z9, Z9
 	VBROADCASTSS constantsAVX512<>+16(SB), Z8
 	VMOVUPS      constantsAVX512<>+20(SB), Z7
@@ -8016,6 +9119,12 @@ TEXT ·QuantizeFpE2M1F16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -8481,26 +9590,27 @@ grouppiece:
 	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFMSUB231PS  Z6, Z1, Z0
 	VFNMADD231PS Z5, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFMSUB231PS  Z6, Z2, Z0
 	VFNMADD231PS Z5, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z3
 	VFMSUB231PS  Z6, Z3, Z0
 	VFNMADD231PS Z5, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z4
 	VFMSUB231PS  Z6, Z4, Z0
@@ -8571,6 +9681,7 @@ grouptailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z7, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -8594,6 +9705,314 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS constantsAVX512<>+84(SB), Z17
+	VPSUBD       Z17, Z16, Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS constantsAVX512<>+88(SB), Z16
+	VFNMADD231PS Z5, Z6, Z16
+	VBROADCASTSS constantsAVX512<>+92(SB), Z17
+	VFMADD231PS  Z17, Z16, Z16
+	VMULPS       Z6, Z16, Z4
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z3
+	VFMADD231PS  Z6, Z16, Z3
+	VCVTPH2PS    32(SI), Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z2
+	VFMADD231PS  Z6, Z16, Z2
+	VCVTPH2PS    64(SI), Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z1
+	VFMADD231PS  Z6, Z16, Z1
+	VCVTPH2PS    96(SI), Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z0
+	VFMADD231PS  Z6, Z16, Z0
+
+longahead:
+	VCVTPH2PS   128(SI), Z16
+	VMULPS      Z4, Z16, Z17
+	VFMADD231PS Z6, Z16, Z17
+	VCVTPH2PS   160(SI), Z16
+	VMULPS      Z4, Z16, Z18
+	VFMADD231PS Z6, Z16, Z18
+	VCVTPH2PS   192(SI), Z16
+	VMULPS      Z4, Z16, Z19
+	VFMADD231PS Z6, Z16, Z19
+	VCVTPH2PS   224(SI), Z16
+	VMULPS      Z4, Z16, Z20
+	VFMADD231PS Z6, Z16, Z20
+	VADDPS      Z2, Z3, Z16
+	VADDPS      Z0, Z1, Z21
+	VADDPS      Z21, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPANDD      Z14, Z3, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z11, Z16, Z21
+	VPMAXUD     Z13, Z21, Z21
+	VPADDD      Z12, Z21, Z21
+	VADDPS      Z21, Z16, Z16
+	VSUBPS      Z21, Z16, Z16
+	VPSRLD      $0x14, Z16, Z16
+	VPSUBD      Z10, Z16, Z16
+	VPMAXSD     Z9, Z16, Z16
+	VPSRLD      $0x18, Z3, Z21
+	VPTERNLOGD  $0xf8, Z8, Z21, Z16
+	VPANDD      Z14, Z2, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z11, Z21, Z22
+	VPMAXUD     Z13, Z22, Z22
+	VPADDD      Z12, Z22, Z22
+	VADDPS      Z22, Z21, Z21
+	VSUBPS      Z22, Z21, Z21
+	VPSRLD      $0x14, Z21, Z21
+	VPSUBD      Z10, Z21, Z21
+	VPMAXSD     Z9, Z21, Z21
+	VPSRLD      $0x18, Z2, Z22
+	VPTERNLOGD  $0xf8, Z8, Z22, Z21
+	VPACKSSDW   Z21, Z16, Z16
+	VPANDD      Z14, Z1, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z11, Z21, Z22
+	VPMAXUD     Z13, Z22, Z22
+	VPADDD      Z12, Z22, Z22
+	VADDPS      Z22, Z21, Z21
+	VSUBPS      Z22, Z21, Z21
+	VPSRLD      $0x14, Z21, Z21
+	VPSUBD      Z10, Z21, Z21
+	VPMAXSD     Z9, Z21, Z21
+	VPSRLD      $0x18, Z1, Z22
+	VPTERNLOGD  $0xf8, Z8, Z22, Z21
+	VPANDD      Z14, Z0, Z22
+	VPMINUD     Z15, Z22, Z22
+	VPANDD      Z11, Z22, Z23
+	VPMAXUD     Z13, Z23, Z23
+	VPADDD      Z12, Z23, Z23
+	VADDPS      Z23, Z22, Z22
+	VSUBPS      Z23, Z22, Z22
+	VPSRLD      $0x14, Z22, Z22
+	VPSUBD      Z10, Z22, Z22
+	VPMAXSD     Z9, Z22, Z22
+	VPSRLD      $0x18, Z0, Z23
+	VPTERNLOGD  $0xf8, Z8, Z23, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPACKUSWB   Z21, Z16, Z16
+	VPERMD      Z16, Z7, Z16
+	VMOVUPS     Z16, (DI)
+	VMOVAPS     Z17, Z3
+	VMOVAPS     Z18, Z2
+	VMOVAPS     Z19, Z1
+	VMOVAPS     Z20, Z0
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z16, Z3, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z0, Z0
+	VSUBPS      Z17, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z1, Z1
+	VSUBPS      Z17, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z8, Z2, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z12, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPANDD      Z14, Z16, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPADDD      Z12, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VSUBPS      Z3, Z2, Z2
+	VPSRLD      $0x14, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VPMAXSD     Z9, Z2, Z2
+	VPSRLD      $0x18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z8, Z16, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z7, Z0
+	VMOVUPS     Z0, (DI)
+
+longback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z16, Z3, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z0, Z0
+	VSUBPS      Z17, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z1, Z1
+	VSUBPS      Z17, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z8, Z2, Z1
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z11, Z2, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z2, Z2
+	VSUBPS      Z17, Z2, Z2
+	VPSRLD      $0x14, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VPMAXSD     Z9, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z8, Z3, Z2
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	VPANDD      Z14, Z16, Z3
+	VPMINUD     Z15, Z3, Z3
+	VPANDD      Z11, Z3, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z3, Z3
+	VSUBPS      Z17, Z3, Z3
+	VPSRLD      $0x14, Z3, Z3
+	VPSUBD      Z10, Z3, Z3
+	VPMAXSD     Z9, Z3, Z3
+	VPSRLD      $0x18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z8, Z16, Z3
+
+longtailnarrow:
+	VPACKSSDW Z1, Z0, Z0
+	VPACKSSDW Z3, Z2, Z2
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z7, Z0
+	KMOVQ     K0, K7
+	VMOVDQU8  Z0, K7, (DI)
+
+longtailback:
+	LEAQ (DI)(R8*1), DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -9134,7 +10553,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (BX), K7, Z1
@@ -9142,28 +10562,28 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
@@ -9232,6 +10652,7 @@ lanetailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z7, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -9411,7 +10832,7 @@ grouprare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -9475,9 +10896,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -9505,9 +10926,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -9535,9 +10956,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -9565,9 +10986,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -9577,6 +10998,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z6, Z0, Z0
@@ -9591,14 +11013,14 @@ grouptailrare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -9617,8 +11039,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -9637,8 +11059,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -9661,6 +11083,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z16, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -9673,6 +11096,250 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z16, Z3, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z11, Z0, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z0, Z0
+	VSUBPS      Z17, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z10, Z0, Z0
+	VPMAXSD     Z9, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z8, Z1, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z17
+	VPMAXUD     Z13, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z1, Z1
+	VSUBPS      Z17, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z8, Z2, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z11, Z1, Z2
+	VPMAXUD     Z13, Z2, Z2
+	VPADDD      Z12, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z10, Z1, Z1
+	VPMAXSD     Z9, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z8, Z3, Z1
+	VPANDD      Z14, Z16, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z11, Z2, Z3
+	VPMAXUD     Z13, Z3, Z3
+	VPADDD      Z12, Z3, Z3
+	VADDPS      Z3, Z2, Z2
+	VSUBPS      Z3, Z2, Z2
+	VPSRLD      $0x14, Z2, Z2
+	VPSUBD      Z10, Z2, Z2
+	VPMAXSD     Z9, Z2, Z2
+	VPSRLD      $0x18, Z16, Z16
+	VPTERNLOGD  $0xf8, Z8, Z16, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z7, Z0
+	VMOVNTPS    Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS    (SI), Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z3, Z3
+	VSUBPS       Z16, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z3, Z3
+	VSUBPS       Z16, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z7, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          longback
+
+longtailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z12, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
+	VBLENDMPS    Z1, Z2, K1, Z1
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z1
+	CMPQ         R8, $+17
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z11, Z3, Z16
+	VPMAXUD      Z13, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z3, Z3
+	VSUBPS       Z16, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z3
+	CMPQ         R8, $+33
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z16
+	VPMINUD      Z15, Z16, Z16
+	VPANDD       Z11, Z16, Z17
+	VPMAXUD      Z13, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z16
+	VSUBPS       Z17, Z16, Z16
+	VPSRLD       $0x14, Z16, Z16
+	VPSUBD       Z10, Z16, Z16
+	VPMAXSD      Z9, Z16, Z16
+	VBLENDMPS    Z16, Z2, K1, Z16
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z16
+	CMPQ         R8, $+49
+	JLT          longtailrarenarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z14, Z0, Z17
+	VPMINUD      Z15, Z17, Z17
+	VPANDD       Z11, Z17, Z18
+	VPMAXUD      Z13, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z17, Z17
+	VSUBPS       Z18, Z17, Z17
+	VPSRLD       $0x14, Z17, Z17
+	VPSUBD       Z10, Z17, Z17
+	VPMAXSD      Z9, Z17, Z17
+	VBLENDMPS    Z17, Z2, K1, Z17
+	VPSRLD       $0x18, Z0, Z0
+	VPTERNLOGD   $0xf8, Z8, Z0, Z17
+
+longtailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z17, Z16, Z16
+	VPACKUSWB Z16, Z1, Z1
+	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -9777,7 +11444,7 @@ short2rare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -9941,7 +11608,7 @@ short4rare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -10015,7 +11682,7 @@ lanerare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
@@ -10078,6 +11745,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -10093,16 +11761,16 @@ lanetailrare:
 	VPSRLD       $0x14, Z1, Z1
 	VPSUBD       Z10, Z1, Z1
 	VPMAXSD      Z9, Z1, Z1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z2
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
 	VBLENDMPS    Z1, Z2, K1, Z1
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(DX), K6, Z3
+	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -10120,10 +11788,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(DX), K7, Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -10141,10 +11809,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(DX), K6, Z5
+	VMOVUPS.Z    192(DX), K7, Z5
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
@@ -10166,6 +11834,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -10181,10 +11850,10 @@ TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX512(SB), NOSPLIT, $0-56
 	MOVQ         recip+16(FP), DX
 	VBROADCASTSS most+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+96(SB), Z13
-	VBROADCASTSS constantsAVX512<>+100(SB), Z12
+	VBROADCASTSS constantsAVX512<>+88(SB), Z13
+	VBROADCASTSS constantsAVX512<>+108(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+104(SB), Z10
+	VBROADCASTSS constantsAVX512<>+112(SB), Z10
 	VPXORD       Z9, Z9, Z9
 	VBROADCASTSS constantsAVX512<>+16(SB), Z8
 	VMOVUPS      constantsAVX512<>+20(SB), Z7
@@ -10611,20 +12280,21 @@ grouppiece:
 	VBROADCASTSS (DX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z6, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z6, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z6, Z3, Z3
 	VADDPS       Z1, Z0, Z4
@@ -10693,6 +12363,7 @@ grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z7, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
@@ -11176,25 +12847,26 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
 	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
 	VCVTPH2PS   Y2, Z2
-	VMOVUPS.Z   128(DX), K6, Z3
+	VMOVUPS.Z   128(DX), K7, Z3
 	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
 	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K6, Z4
+	VMOVUPS.Z   192(DX), K7, Z4
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -11262,6 +12934,7 @@ lanetailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z7, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -11434,7 +13107,7 @@ grouprare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -11497,8 +13170,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -11523,8 +13196,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -11549,8 +13222,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -11575,8 +13248,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -11585,6 +13258,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z0
@@ -11600,13 +13274,13 @@ grouptailrare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z3
@@ -11625,8 +13299,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z8, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z4
@@ -11645,8 +13319,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z8, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z5
@@ -11669,6 +13343,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -11774,7 +13449,7 @@ short2rare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -11925,7 +13600,7 @@ short4rare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -11999,7 +13674,7 @@ lanerare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	VCVTPH2PS    32(SI), Z2
@@ -12061,6 +13736,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
@@ -12077,15 +13753,15 @@ lanetailrare:
 	VPMAXSD      Z9, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+84(SB), Z0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
-	VMOVUPS.Z    64(DX), K6, Z3
+	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -12103,10 +13779,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
+	VMOVUPS.Z    128(DX), K7, Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -12124,10 +13800,10 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
-	VMOVUPS.Z    192(DX), K6, Z5
+	VMOVUPS.Z    192(DX), K7, Z5
 	VMULPS       Z5, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
@@ -12149,6 +13825,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -12158,6 +13835,7 @@ TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z15 most, Z14 0x7fffffff, Z13 0x7f800000, Z12 0x3f800000, Z11 0x4a800000, Z10 0x8, Z9 table, Z8 0xf0f0f0f, Z7 0x10011001
 	// per group: Z6 scale, Z5 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 26
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -12166,12 +13844,12 @@ TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS most+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+96(SB), Z12
-	VBROADCASTSS constantsAVX512<>+108(SB), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VBROADCASTSS constantsAVX512<>+88(SB), Z12
+	VBROADCASTSS constantsAVX512<>+116(SB), Z11
+	VBROADCASTSS constantsAVX512<>+120(SB), Z10
 	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	VBROADCASTSS constantsAVX512<>+116(SB), Z8
-	VBROADCASTSS constantsAVX512<>+120(SB), Z7
+	VBROADCASTSS constantsAVX512<>+124(SB), Z8
+	VBROADCASTSS constantsAVX512<>+128(SB), Z7
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -12180,6 +13858,12 @@ TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), NOSPLIT, $0-64
 	JEQ          short2
 	CMPQ         R10, $+16
 	JEQ          short4
+	CMPQ         R10, $+512
+	JLT          groups
+	TESTQ        $0x0000003f, R10
+	JEQ          longs
+	CMPQ         R9, $+1
+	JEQ          longs
 
 groups:
 	MOVQ  R10, R8
@@ -12641,26 +14325,27 @@ grouppiece:
 	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z1
 	VFMSUB231PS  Z6, Z1, Z0
 	VFNMADD231PS Z5, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z2
 	VFMSUB231PS  Z6, Z2, Z0
 	VFNMADD231PS Z5, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z3
 	VFMSUB231PS  Z6, Z3, Z0
 	VFNMADD231PS Z5, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z5, Z0, Z4
 	VFMSUB231PS  Z6, Z4, Z0
@@ -12728,6 +14413,7 @@ grouptailnarrow:
 	VPACKUSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z9, Z0
 	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
@@ -12735,8 +14421,8 @@ grouptailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 grouptailback:
 	MOVQ  R8, AX
@@ -12761,6 +14447,319 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+longs:
+	VBROADCASTSS (BX), Z16
+	VBROADCASTSS constantsAVX512<>+84(SB), Z17
+	VPSUBD       Z17, Z16, Z6
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS constantsAVX512<>+88(SB), Z16
+	VFNMADD231PS Z5, Z6, Z16
+	VBROADCASTSS constantsAVX512<>+92(SB), Z17
+	VFMADD231PS  Z17, Z16, Z16
+	VMULPS       Z6, Z16, Z4
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          longtail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          longstream
+	CMPQ         R8, $+256
+	JLT          longloop
+	VCVTPH2PS    (SI), Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z3
+	VFMADD231PS  Z6, Z16, Z3
+	VCVTPH2PS    32(SI), Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z2
+	VFMADD231PS  Z6, Z16, Z2
+	VCVTPH2PS    64(SI), Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z1
+	VFMADD231PS  Z6, Z16, Z1
+	VCVTPH2PS    96(SI), Z16
+	VMULPS       Z4, Z16, Z17
+	VMOVAPS      Z17, Z0
+	VFMADD231PS  Z6, Z16, Z0
+
+longahead:
+	VCVTPH2PS   128(SI), Z16
+	VMULPS      Z4, Z16, Z17
+	VFMADD231PS Z6, Z16, Z17
+	VCVTPH2PS   160(SI), Z16
+	VMULPS      Z4, Z16, Z18
+	VFMADD231PS Z6, Z16, Z18
+	VCVTPH2PS   192(SI), Z16
+	VMULPS      Z4, Z16, Z19
+	VFMADD231PS Z6, Z16, Z19
+	VCVTPH2PS   224(SI), Z16
+	VMULPS      Z4, Z16, Z20
+	VFMADD231PS Z6, Z16, Z20
+	VADDPS      Z2, Z3, Z16
+	VADDPS      Z0, Z1, Z21
+	VADDPS      Z21, Z16, Z16
+	VCMPPS      $0x03, Z16, Z16, K1
+	KORTESTQ    K1, K1
+	JNE         longloop
+	VPANDD      Z14, Z3, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z21
+	VPSUBUSW    Z12, Z21, Z21
+	VPADDD      Z11, Z21, Z22
+	VADDPS      Z22, Z16, Z16
+	VPSUBD      Z22, Z16, Z16
+	VPSRLD      $0x16, Z21, Z21
+	VPADDD      Z21, Z16, Z16
+	VPSRLD      $0x1c, Z3, Z21
+	VPTERNLOGD  $0xf8, Z10, Z21, Z16
+	VPANDD      Z14, Z2, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z13, Z21, Z22
+	VPSUBUSW    Z12, Z22, Z22
+	VPADDD      Z11, Z22, Z23
+	VADDPS      Z23, Z21, Z21
+	VPSUBD      Z23, Z21, Z21
+	VPSRLD      $0x16, Z22, Z22
+	VPADDD      Z22, Z21, Z21
+	VPSRLD      $0x1c, Z2, Z22
+	VPTERNLOGD  $0xf8, Z10, Z22, Z21
+	VPACKSSDW   Z21, Z16, Z16
+	VPANDD      Z14, Z1, Z21
+	VPMINUD     Z15, Z21, Z21
+	VPANDD      Z13, Z21, Z22
+	VPSUBUSW    Z12, Z22, Z22
+	VPADDD      Z11, Z22, Z23
+	VADDPS      Z23, Z21, Z21
+	VPSUBD      Z23, Z21, Z21
+	VPSRLD      $0x16, Z22, Z22
+	VPADDD      Z22, Z21, Z21
+	VPSRLD      $0x1c, Z1, Z22
+	VPTERNLOGD  $0xf8, Z10, Z22, Z21
+	VPANDD      Z14, Z0, Z22
+	VPMINUD     Z15, Z22, Z22
+	VPANDD      Z13, Z22, Z23
+	VPSUBUSW    Z12, Z23, Z23
+	VPADDD      Z11, Z23, Z24
+	VADDPS      Z24, Z22, Z22
+	VPSUBD      Z24, Z22, Z22
+	VPSRLD      $0x16, Z23, Z23
+	VPADDD      Z23, Z22, Z22
+	VPSRLD      $0x1c, Z0, Z23
+	VPTERNLOGD  $0xf8, Z10, Z23, Z22
+	VPACKSSDW   Z22, Z21, Z21
+	VPACKUSWB   Z21, Z16, Z16
+	VPERMD      Z16, Z9, Z16
+	VPANDD      Z8, Z16, Z21
+	VPMADDUBSW  Z7, Z21, Z21
+	VPMOVWB     Z21, Y21
+	VMOVUPS     Y21, (DI)
+	VMOVAPS     Z17, Z3
+	VMOVAPS     Z18, Z2
+	VMOVAPS     Z19, Z1
+	VMOVAPS     Z20, Z0
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         longahead
+
+longloop:
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z16, Z3, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z0, Z0
+	VPSUBD      Z18, Z0, Z0
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z1, Z1
+	VPSUBD      Z18, Z1, Z1
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z1, Z1
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z17
+	VADDPS      Z17, Z1, Z1
+	VPSUBD      Z17, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPANDD      Z14, Z16, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
+	VPADDD      Z11, Z3, Z17
+	VADDPS      Z17, Z2, Z2
+	VPSUBD      Z17, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x1c, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z9, Z0
+	VPANDD      Z8, Z0, Z1
+	VPMADDUBSW  Z7, Z1, Z1
+	VPMOVWB     Z1, Y1
+	VMOVUPS     Y1, (DI)
+
+longback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  longloop
+
+longtail:
+	TESTQ       R8, R8
+	JEQ         longend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z16, Z3, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longtailrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z0, Z0
+	VPSUBD      Z18, Z0, Z0
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	CMPQ        R8, $+17
+	JLT         longtailnarrow
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z1, Z1
+	VPSUBD      Z18, Z1, Z1
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z1, Z1
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	CMPQ        R8, $+33
+	JLT         longtailnarrow
+	VPANDD      Z14, Z3, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z2, Z2
+	VPSUBD      Z18, Z2, Z2
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z2, Z2
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z2
+	CMPQ        R8, $+49
+	JLT         longtailnarrow
+	VPANDD      Z14, Z16, Z3
+	VPMINUD     Z15, Z3, Z3
+	VPANDD      Z13, Z3, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z3, Z3
+	VPSUBD      Z18, Z3, Z3
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z3, Z3
+	VPSRLD      $0x1c, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z3
+
+longtailnarrow:
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z0, Z0
+	VPERMD     Z0, Z9, Z0
+	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z1, K7, Z1
+	VPMADDUBSW Z7, Z1, Z1
+	VPMOVWB    Z1, Y1
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
+
+longtailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+longend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   longs
 	MOVQ  ahead+56(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
@@ -13296,7 +15295,8 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (BX), K7, Z1
@@ -13304,28 +15304,28 @@ lanetail:
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
@@ -13391,6 +15391,7 @@ lanetailnarrow:
 	VPACKUSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z9, Z0
 	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
@@ -13398,8 +15399,8 @@ lanetailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 lanetailback:
 laneend:
@@ -13642,9 +15643,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -13672,9 +15673,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -13702,9 +15703,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -13732,9 +15733,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -13744,6 +15745,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
@@ -13763,8 +15765,8 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	CMPQ        R8, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -13783,8 +15785,8 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	CMPQ        R8, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -13803,8 +15805,8 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	CMPQ        R8, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
@@ -13828,6 +15830,7 @@ grouptailrarenarrow:
 	VPACKUSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z9, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -13835,8 +15838,8 @@ grouptailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -13848,6 +15851,259 @@ groupmeetrare:
 	SUBQ R12, R12
 	ADDQ $+64, R12
 	JMP  grouppieces
+
+longstream:
+	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	VCVTPH2PS   (SI), Z0
+	VMULPS      Z4, Z0, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VCVTPH2PS   32(SI), Z0
+	VMULPS      Z4, Z0, Z2
+	VFMADD231PS Z6, Z0, Z2
+	VCVTPH2PS   64(SI), Z0
+	VMULPS      Z4, Z0, Z3
+	VFMADD231PS Z6, Z0, Z3
+	VCVTPH2PS   96(SI), Z0
+	VMULPS      Z4, Z0, Z16
+	VFMADD231PS Z6, Z0, Z16
+	VADDPS      Z2, Z1, Z0
+	VADDPS      Z16, Z3, Z17
+	VADDPS      Z17, Z0, Z0
+	VCMPPS      $0x03, Z0, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         longrare
+	VPANDD      Z14, Z1, Z0
+	VPMINUD     Z15, Z0, Z0
+	VPANDD      Z13, Z0, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z0, Z0
+	VPSUBD      Z18, Z0, Z0
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z10, Z1, Z0
+	VPANDD      Z14, Z2, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z1, Z1
+	VPSUBD      Z18, Z1, Z1
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z1, Z1
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z10, Z2, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPANDD      Z14, Z3, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z17
+	VADDPS      Z17, Z1, Z1
+	VPSUBD      Z17, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z10, Z3, Z1
+	VPANDD      Z14, Z16, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
+	VPADDD      Z11, Z3, Z17
+	VADDPS      Z17, Z2, Z2
+	VPSUBD      Z17, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSRLD      $0x1c, Z16, Z16
+	VPTERNLOGD  $0xf8, Z10, Z16, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z9, Z0
+	VPANDD      Z8, Z0, Z1
+	VPMADDUBSW  Z7, Z1, Z1
+	VPMOVWB     Z1, Y1
+	VMOVNTPS    Y1, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         longstream
+	JMP         longtail
+
+longrare:
+	VCVTPH2PS  (SI), Z0
+	VDIVPS     Z5, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z13, Z1, Z2
+	VPSUBUSW   Z12, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VMOVAPS.Z  Z1, K1, Z1
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z1
+	VCVTPH2PS  32(SI), Z0
+	VDIVPS     Z5, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z16
+	VADDPS     Z16, Z2, Z2
+	VPSUBD     Z16, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VCVTPH2PS  64(SI), Z0
+	VDIVPS     Z5, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z13, Z2, Z3
+	VPSUBUSW   Z12, Z3, Z3
+	VPADDD     Z11, Z3, Z16
+	VADDPS     Z16, Z2, Z2
+	VPSUBD     Z16, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z2
+	VCVTPH2PS  96(SI), Z0
+	VDIVPS     Z5, Z0, Z0
+	VCMPPS     $0x07, Z0, Z0, K1
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z13, Z3, Z16
+	VPSUBUSW   Z12, Z16, Z16
+	VPADDD     Z11, Z16, Z17
+	VADDPS     Z17, Z3, Z3
+	VPSUBD     Z17, Z3, Z3
+	VPSRLD     $0x16, Z16, Z16
+	VPADDD     Z16, Z3, Z3
+	VMOVAPS.Z  Z3, K1, Z3
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z10, Z0, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	VPMADDUBSW Z7, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+	JMP        longback
+
+longtailrare:
+	KMOVQ       K0, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z1
+	VPMINUD     Z15, Z1, Z1
+	VPANDD      Z13, Z1, Z2
+	VPSUBUSW    Z12, Z2, Z2
+	VPADDD      Z11, Z2, Z3
+	VADDPS      Z3, Z1, Z1
+	VPSUBD      Z3, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z1
+	CMPQ        R8, $+17
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z2
+	VPMINUD     Z15, Z2, Z2
+	VPANDD      Z13, Z2, Z3
+	VPSUBUSW    Z12, Z3, Z3
+	VPADDD      Z11, Z3, Z16
+	VADDPS      Z16, Z2, Z2
+	VPSUBD      Z16, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z2
+	CMPQ        R8, $+33
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z3
+	VPMINUD     Z15, Z3, Z3
+	VPANDD      Z13, Z3, Z16
+	VPSUBUSW    Z12, Z16, Z16
+	VPADDD      Z11, Z16, Z17
+	VADDPS      Z17, Z3, Z3
+	VPSUBD      Z17, Z3, Z3
+	VPSRLD      $0x16, Z16, Z16
+	VPADDD      Z16, Z3, Z3
+	VMOVAPS.Z   Z3, K1, Z3
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z3
+	CMPQ        R8, $+49
+	JLT         longtailrarenarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
+	VCVTPH2PS   Y0, Z0
+	VDIVPS      Z5, Z0, Z0
+	VCMPPS      $0x07, Z0, Z0, K1
+	VPANDD      Z14, Z0, Z16
+	VPMINUD     Z15, Z16, Z16
+	VPANDD      Z13, Z16, Z17
+	VPSUBUSW    Z12, Z17, Z17
+	VPADDD      Z11, Z17, Z18
+	VADDPS      Z18, Z16, Z16
+	VPSUBD      Z18, Z16, Z16
+	VPSRLD      $0x16, Z17, Z17
+	VPADDD      Z17, Z16, Z16
+	VMOVAPS.Z   Z16, K1, Z16
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z10, Z0, Z16
+
+longtailrarenarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z16, Z3, Z3
+	VPACKUSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z9, Z1
+	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z7, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
+	JMP        longtailback
 
 short2stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -14257,6 +16513,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -14277,10 +16534,10 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	CMPQ        R8, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z2
 	VDIVPS      Z2, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z2
@@ -14298,10 +16555,10 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	CMPQ        R8, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z3
+	VMOVUPS.Z   128(DX), K7, Z3
 	VDIVPS      Z3, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z3
@@ -14319,10 +16576,10 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	CMPQ        R8, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z4
+	VMOVUPS.Z   192(DX), K7, Z4
 	VDIVPS      Z4, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
 	VPANDD      Z14, Z0, Z4
@@ -14345,6 +16602,7 @@ lanetailrarenarrow:
 	VPACKUSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z9, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -14352,8 +16610,8 @@ lanetailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
@@ -14369,12 +16627,12 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS most+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+96(SB), Z12
-	VBROADCASTSS constantsAVX512<>+108(SB), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VBROADCASTSS constantsAVX512<>+88(SB), Z12
+	VBROADCASTSS constantsAVX512<>+116(SB), Z11
+	VBROADCASTSS constantsAVX512<>+120(SB), Z10
 	VMOVUPS      constantsAVX512<>+20(SB), Z9
-	VBROADCASTSS constantsAVX512<>+116(SB), Z8
-	VBROADCASTSS constantsAVX512<>+120(SB), Z7
+	VBROADCASTSS constantsAVX512<>+124(SB), Z8
+	VBROADCASTSS constantsAVX512<>+128(SB), Z7
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -14794,20 +17052,21 @@ grouppiece:
 	VBROADCASTSS (DX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z6, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16.Z  32(SI), K6, Y1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z6, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16.Z  64(SI), K6, Y2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
 	VMULPS       Z6, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16.Z  96(SI), K6, Y3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z6, Z3, Z3
 	VADDPS       Z1, Z0, Z4
@@ -14873,6 +17132,7 @@ grouptailnarrow:
 	VPACKUSWB  Z1, Z4, Z4
 	VPERMD     Z4, Z9, Z4
 	VPANDD     Z8, Z4, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -14880,8 +17140,8 @@ grouptailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 grouptailback:
 	MOVQ  BX, AX
@@ -15361,25 +17621,26 @@ lanetail:
 	JEQ         laneend
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y1
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
 	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y2
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
 	VCVTPH2PS   Y2, Z2
-	VMOVUPS.Z   128(DX), K6, Z3
+	VMOVUPS.Z   128(DX), K7, Z3
 	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y3
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
 	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K6, Z4
+	VMOVUPS.Z   192(DX), K7, Z4
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z1, Z0, Z4
 	VADDPS      Z3, Z2, Z5
@@ -15444,6 +17705,7 @@ lanetailnarrow:
 	VPACKUSWB  Z1, Z4, Z4
 	VPERMD     Z4, Z9, Z4
 	VPANDD     Z8, Z4, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -15451,8 +17713,8 @@ lanetailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -15687,8 +17949,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -15713,8 +17975,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -15739,8 +18001,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -15765,8 +18027,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -15775,6 +18037,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z6, Z0, Z0
@@ -15794,8 +18057,8 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	CMPQ        BX, $+17
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z6, Z0, Z0
 	VPANDD      Z14, Z0, Z2
@@ -15814,8 +18077,8 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	CMPQ        BX, $+33
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z6, Z0, Z0
 	VPANDD      Z14, Z0, Z3
@@ -15834,8 +18097,8 @@ grouptailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	CMPQ        BX, $+49
 	JLT         grouptailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z6, Z0, Z0
 	VPANDD      Z14, Z0, Z4
@@ -15859,6 +18122,7 @@ grouptailrarenarrow:
 	VPACKUSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z9, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -15866,8 +18130,8 @@ grouptailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -16263,6 +18527,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
@@ -16283,10 +18548,10 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z1
 	CMPQ        BX, $+17
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVDQU16.Z 32(SI), K6, Y0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z2
+	VMOVUPS.Z   64(DX), K7, Z2
 	VMULPS      Z2, Z0, Z0
 	VPANDD      Z14, Z0, Z2
 	VPMINUD     Z15, Z2, Z2
@@ -16304,10 +18569,10 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z2
 	CMPQ        BX, $+33
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVDQU16.Z 64(SI), K6, Y0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z3
+	VMOVUPS.Z   128(DX), K7, Z3
 	VMULPS      Z3, Z0, Z0
 	VPANDD      Z14, Z0, Z3
 	VPMINUD     Z15, Z3, Z3
@@ -16325,10 +18590,10 @@ lanetailrare:
 	VPTERNLOGD  $0xf8, Z10, Z0, Z3
 	CMPQ        BX, $+49
 	JLT         lanetailrarenarrow
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVDQU16.Z 96(SI), K6, Y0
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z4
+	VMOVUPS.Z   192(DX), K7, Z4
 	VMULPS      Z4, Z0, Z0
 	VPANDD      Z14, Z0, Z4
 	VPMINUD     Z15, Z4, Z4
@@ -16351,6 +18616,7 @@ lanetailrarenarrow:
 	VPACKUSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z9, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -16358,8 +18624,8 @@ lanetailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
@@ -16383,14 +18649,16 @@ DATA constantsAVX512<>+68(SB)/4, $0x00000003
 DATA constantsAVX512<>+72(SB)/4, $0x00000007
 DATA constantsAVX512<>+76(SB)/4, $0x0000000b
 DATA constantsAVX512<>+80(SB)/4, $0x0000000f
-DATA constantsAVX512<>+84(SB)/4, $0x0000007f
-DATA constantsAVX512<>+88(SB)/4, $0x38800000
-DATA constantsAVX512<>+92(SB)/4, $0x43000000
-DATA constantsAVX512<>+96(SB)/4, $0x3f800000
-DATA constantsAVX512<>+100(SB)/4, $0x0b000000
-DATA constantsAVX512<>+104(SB)/4, $0x000003c0
-DATA constantsAVX512<>+108(SB)/4, $0x4a800000
-DATA constantsAVX512<>+112(SB)/4, $0x00000008
-DATA constantsAVX512<>+116(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+120(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $124
+DATA constantsAVX512<>+84(SB)/4, $0x00000001
+DATA constantsAVX512<>+88(SB)/4, $0x3f800000
+DATA constantsAVX512<>+92(SB)/4, $0x34800000
+DATA constantsAVX512<>+96(SB)/4, $0x0000007f
+DATA constantsAVX512<>+100(SB)/4, $0x38800000
+DATA constantsAVX512<>+104(SB)/4, $0x43000000
+DATA constantsAVX512<>+108(SB)/4, $0x0b000000
+DATA constantsAVX512<>+112(SB)/4, $0x000003c0
+DATA constantsAVX512<>+116(SB)/4, $0x4a800000
+DATA constantsAVX512<>+120(SB)/4, $0x00000008
+DATA constantsAVX512<>+124(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+128(SB)/4, $0x10011001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $132

@@ -10,7 +10,8 @@ TEXT ·QuantizeFpE4M3F16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 most, V14 0x7fffffff, V13 0x7f800000, V12 0x3c800000, V11 0x46800000, V10 0x80
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 17
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -31,6 +32,12 @@ TEXT ·QuantizeFpE4M3F16NEON(SB), NOSPLIT, $184-64
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -419,6 +426,237 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	VLD1R (R2), [V8.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V8.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc47 // fmul v7.4s, v2.4s, v9.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
+	WORD $0x6eac2c42 // uqsub v2.4s, v2.4s, v12.4s
+	VADD V11.S4, V2.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $20, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $24, V4.S4, V4.S4
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	VAND V14.B16, V3.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $20, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+longback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	CMP $5, R4
+	BLT longtailnarrow
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	CMP $9, R4
+	BLT longtailnarrow
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VUSHR $24, V4.S4, V4.S4
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	CMP $13, R4
+	BLT longtailnarrow
+	VAND V14.B16, V3.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V13.B16, V4.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V4.B16, V4.B16
+longtailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, 16(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $2, R4, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece16:
+	ADD R4, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -530,22 +768,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
+piece17:
+	TBZ $2, R4, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
+piece18:
+	TBZ $1, R4, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
+piece19:
+	TBZ $0, R4, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -553,24 +791,24 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
+	TBZ $3, R4, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
+piece21:
+	TBZ $2, R4, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
+piece22:
+	TBZ $1, R4, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
+piece23:
+	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece16:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
@@ -578,24 +816,24 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
+	TBZ $3, R4, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
+piece25:
+	TBZ $2, R4, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
+piece26:
+	TBZ $1, R4, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
+piece27:
+	TBZ $0, R4, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece28:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
@@ -697,22 +935,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R4, piece21
+	TBZ $3, R4, piece29
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
+piece29:
+	TBZ $2, R4, piece30
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
+piece30:
+	TBZ $1, R4, piece31
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
+piece31:
+	TBZ $0, R4, piece32
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece24:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -1023,6 +1261,167 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $20, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V2.B16
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V13.B16, V3.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VBSL V4.B16, V3.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V13.B16, V5.B16, V6.B16
+	WORD $0x6eac2cc6 // uqsub v6.4s, v6.4s, v12.4s
+	VADD V11.S4, V6.S4, V16.S4
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	VSUB V16.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VBSL V4.B16, V5.B16, V3.B16
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V13.B16, V5.B16, V6.B16
+	WORD $0x6eac2cc6 // uqsub v6.4s, v6.4s, v12.4s
+	VADD V11.S4, V6.S4, V16.S4
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	VSUB V16.S4, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VBSL V4.B16, V5.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614823 // sqxtn2 v3.8h, v1.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
+	FMOVQ F2, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $20, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V2.B16
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V13.B16, V3.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $20, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VBSL V4.B16, V3.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e28fc63 // fdiv v3.4s, v3.4s, v8.4s
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VAND V14.B16, V3.B16, V6.B16
+	VUMIN V15.S4, V6.S4, V6.S4
+	VAND V13.B16, V6.B16, V16.B16
+	WORD $0x6eac2e10 // uqsub v16.4s, v16.4s, v12.4s
+	VADD V11.S4, V16.S4, V17.S4
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
+	VSUB V17.S4, V6.S4, V6.S4
+	VUSHR $20, V16.S4, V16.S4
+	VADD V16.S4, V6.S4, V6.S4
+	VBSL V4.B16, V6.B16, V5.B16
+	VUSHR $24, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V6.B16
+	VUMIN V15.S4, V6.S4, V6.S4
+	VAND V13.B16, V6.B16, V16.B16
+	WORD $0x6eac2e10 // uqsub v16.4s, v16.4s, v12.4s
+	VADD V11.S4, V16.S4, V17.S4
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
+	VSUB V17.S4, V6.S4, V6.S4
+	VUSHR $20, V16.S4, V16.S4
+	VADD V16.S4, V6.S4, V6.S4
+	VBSL V4.B16, V6.B16, V3.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V3.B16, V3.B16
+longtailrarenarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	FMOVQ F2, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -2257,7 +2656,8 @@ TEXT ·QuantizeFpE5M2F16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 most, V14 0x7fffffff, V13 0x7f800000, V12 0x38800000, V11 0x43000000, V10 0x80
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 17
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2278,6 +2678,12 @@ TEXT ·QuantizeFpE5M2F16NEON(SB), NOSPLIT, $184-64
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -2666,6 +3072,237 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	VLD1R (R2), [V8.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V8.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc47 // fmul v7.4s, v2.4s, v9.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
+	WORD $0x6eac2c42 // uqsub v2.4s, v2.4s, v12.4s
+	VADD V11.S4, V2.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $21, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $24, V4.S4, V4.S4
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	VAND V14.B16, V3.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $21, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+longback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VUSHR $24, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	CMP $5, R4
+	BLT longtailnarrow
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	CMP $9, R4
+	BLT longtailnarrow
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VUSHR $24, V4.S4, V4.S4
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	CMP $13, R4
+	BLT longtailnarrow
+	VAND V14.B16, V3.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V13.B16, V4.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VUSHR $24, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V4.B16, V4.B16
+longtailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, 16(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $2, R4, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece16:
+	ADD R4, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -2777,22 +3414,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
+piece17:
+	TBZ $2, R4, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
+piece18:
+	TBZ $1, R4, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
+piece19:
+	TBZ $0, R4, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -2800,24 +3437,24 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
+	TBZ $3, R4, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
+piece21:
+	TBZ $2, R4, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
+piece22:
+	TBZ $1, R4, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
+piece23:
+	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece16:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
@@ -2825,24 +3462,24 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
+	TBZ $3, R4, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
+piece25:
+	TBZ $2, R4, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
+piece26:
+	TBZ $1, R4, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
+piece27:
+	TBZ $0, R4, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece28:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
@@ -2944,22 +3581,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R4, piece21
+	TBZ $3, R4, piece29
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
+piece29:
+	TBZ $2, R4, piece30
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
+piece30:
+	TBZ $1, R4, piece31
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
+piece31:
+	TBZ $0, R4, piece32
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece24:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -3270,6 +3907,167 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $21, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V2.B16
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V13.B16, V3.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VBSL V4.B16, V3.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V13.B16, V5.B16, V6.B16
+	WORD $0x6eac2cc6 // uqsub v6.4s, v6.4s, v12.4s
+	VADD V11.S4, V6.S4, V16.S4
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	VSUB V16.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VBSL V4.B16, V5.B16, V3.B16
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V13.B16, V5.B16, V6.B16
+	WORD $0x6eac2cc6 // uqsub v6.4s, v6.4s, v12.4s
+	VADD V11.S4, V6.S4, V16.S4
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	VSUB V16.S4, V5.S4, V5.S4
+	VUSHR $21, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VBSL V4.B16, V5.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614823 // sqxtn2 v3.8h, v1.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
+	FMOVQ F2, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $21, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V2.B16
+	VUSHR $24, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V13.B16, V3.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VSUB V6.S4, V3.S4, V3.S4
+	VUSHR $21, V5.S4, V5.S4
+	VADD V5.S4, V3.S4, V3.S4
+	VBSL V4.B16, V3.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e28fc63 // fdiv v3.4s, v3.4s, v8.4s
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VAND V14.B16, V3.B16, V6.B16
+	VUMIN V15.S4, V6.S4, V6.S4
+	VAND V13.B16, V6.B16, V16.B16
+	WORD $0x6eac2e10 // uqsub v16.4s, v16.4s, v12.4s
+	VADD V11.S4, V16.S4, V17.S4
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
+	VSUB V17.S4, V6.S4, V6.S4
+	VUSHR $21, V16.S4, V16.S4
+	VADD V16.S4, V6.S4, V6.S4
+	VBSL V4.B16, V6.B16, V5.B16
+	VUSHR $24, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V6.B16
+	VUMIN V15.S4, V6.S4, V6.S4
+	VAND V13.B16, V6.B16, V16.B16
+	WORD $0x6eac2e10 // uqsub v16.4s, v16.4s, v12.4s
+	VADD V11.S4, V16.S4, V17.S4
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
+	VSUB V17.S4, V6.S4, V6.S4
+	VUSHR $21, V16.S4, V16.S4
+	VADD V16.S4, V6.S4, V6.S4
+	VBSL V4.B16, V6.B16, V3.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V3.B16, V3.B16
+longtailrarenarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614865 // sqxtn2 v5.8h, v3.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e2128a2 // sqxtun2 v2.16b, v5.8h
+	FMOVQ F2, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -4504,7 +5302,8 @@ TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 most, V14 0x7fffffff, V13 0x3f800000, V12 0xb000000, V11 0x7f800000, V10 0x3c0, V9 0x0, V8 0x80
 	// per group: V7 scale, V6 recip
-	// vector registers in use at once: 18
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 19
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -4528,6 +5327,12 @@ TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $184-64
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -4928,6 +5733,245 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V7.S4
+	VLD1R (R2), [V6.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V6.S4, V7.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e27dc45 // fmul v5.4s, v2.4s, v7.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
+	VFMLA V7.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
+	VFMLA V7.S4, V0.S4, V1.S4
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
+	VFMLA V7.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e25dc03 // fmul v3.4s, v0.4s, v5.4s
+	VFMLA V7.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V16.B16
+	VUMAX V13.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4eb0d400 // fsub v0.4s, v0.4s, v16.4s
+	VUSHR $20, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VUSHR $24, V2.S4, V2.S4
+	VAND V8.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V16.B16
+	VUMAX V13.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4eb0d442 // fsub v2.4s, v2.4s, v16.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V13.S4, V2.S4, V2.S4
+	VADD V12.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V4.S4, V4.S4
+	VAND V8.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	VAND V14.B16, V3.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V3.S4, V3.S4
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, (R0)
+longback:
+	ADD $16, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
+	VFMLA V7.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
+	VFMLA V7.S4, V0.S4, V1.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
+	VFMLA V7.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e25dc03 // fmul v3.4s, v0.4s, v5.4s
+	VFMLA V7.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V16.B16
+	VUMAX V13.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4eb0d400 // fsub v0.4s, v0.4s, v16.4s
+	VUSHR $20, V0.S4, V0.S4
+	VSUB V10.S4, V0.S4, V0.S4
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VUSHR $24, V2.S4, V2.S4
+	VAND V8.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	CMP $5, R4
+	BLT longtailnarrow
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V16.B16
+	VUMAX V13.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4eb0d442 // fsub v2.4s, v2.4s, v16.4s
+	VUSHR $20, V2.S4, V2.S4
+	VSUB V10.S4, V2.S4, V2.S4
+	WORD $0x4ea96442 // smax v2.4s, v2.4s, v9.4s
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	CMP $9, R4
+	BLT longtailnarrow
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V16.B16
+	VUMAX V13.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	WORD $0x4eb0d421 // fsub v1.4s, v1.4s, v16.4s
+	VUSHR $20, V1.S4, V1.S4
+	VSUB V10.S4, V1.S4, V1.S4
+	WORD $0x4ea96421 // smax v1.4s, v1.4s, v9.4s
+	VUSHR $24, V4.S4, V4.S4
+	VAND V8.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	CMP $13, R4
+	BLT longtailnarrow
+	VAND V14.B16, V3.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V4.B16, V16.B16
+	VUMAX V13.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x4eb0d484 // fsub v4.4s, v4.4s, v16.4s
+	VUSHR $20, V4.S4, V4.S4
+	VSUB V10.S4, V4.S4, V4.S4
+	WORD $0x4ea96484 // smax v4.4s, v4.4s, v9.4s
+	VUSHR $24, V3.S4, V3.S4
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V4.B16, V4.B16
+longtailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	FMOVQ F0, 16(RSP)
+longtailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $2, R4, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece16:
+	ADD R4, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -5043,22 +6087,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
+piece17:
+	TBZ $2, R4, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
+piece18:
+	TBZ $1, R4, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
+piece19:
+	TBZ $0, R4, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -5066,24 +6110,24 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
+	TBZ $3, R4, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
+piece21:
+	TBZ $2, R4, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
+piece22:
+	TBZ $1, R4, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
+piece23:
+	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece16:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
@@ -5091,24 +6135,24 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
+	TBZ $3, R4, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
+piece25:
+	TBZ $2, R4, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
+piece26:
+	TBZ $1, R4, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
+piece27:
+	TBZ $0, R4, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece28:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
@@ -5214,22 +6258,22 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R4, piece21
+	TBZ $3, R4, piece29
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
+piece29:
+	TBZ $2, R4, piece30
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
+piece30:
+	TBZ $1, R4, piece31
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
+piece31:
+	TBZ $0, R4, piece32
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece24:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -5548,6 +6592,175 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4ea96463 // smax v3.4s, v3.4s, v9.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V2.B16
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V3.B16, V16.B16
+	VUMAX V13.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	WORD $0x4eb0d463 // fsub v3.4s, v3.4s, v16.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4ea96463 // smax v3.4s, v3.4s, v9.4s
+	VBSL V4.B16, V3.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V8.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V16.B16
+	VUMIN V15.S4, V16.S4, V16.S4
+	VAND V11.B16, V16.B16, V17.B16
+	VUMAX V13.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	VUSHR $20, V16.S4, V16.S4
+	VSUB V10.S4, V16.S4, V16.S4
+	WORD $0x4ea96610 // smax v16.4s, v16.4s, v9.4s
+	VBSL V4.B16, V16.B16, V3.B16
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V16.B16
+	VUMIN V15.S4, V16.S4, V16.S4
+	VAND V11.B16, V16.B16, V17.B16
+	VUMAX V13.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	VUSHR $20, V16.S4, V16.S4
+	VSUB V10.S4, V16.S4, V16.S4
+	WORD $0x4ea96610 // smax v16.4s, v16.4s, v9.4s
+	VBSL V4.B16, V16.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V8.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614823 // sqxtn2 v3.8h, v1.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e212862 // sqxtun2 v2.16b, v3.8h
+	FMOVQ F2, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V13.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4ea96463 // smax v3.4s, v3.4s, v9.4s
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V2.B16
+	VUSHR $24, V1.S4, V1.S4
+	VAND V8.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V3.B16, V16.B16
+	VUMAX V13.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	WORD $0x4eb0d463 // fsub v3.4s, v3.4s, v16.4s
+	VUSHR $20, V3.S4, V3.S4
+	VSUB V10.S4, V3.S4, V3.S4
+	WORD $0x4ea96463 // smax v3.4s, v3.4s, v9.4s
+	VBSL V4.B16, V3.B16, V1.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V8.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
+	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
+	VAND V14.B16, V3.B16, V17.B16
+	VUMIN V15.S4, V17.S4, V17.S4
+	VAND V11.B16, V17.B16, V18.B16
+	VUMAX V13.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d631 // fadd v17.4s, v17.4s, v18.4s
+	WORD $0x4eb2d631 // fsub v17.4s, v17.4s, v18.4s
+	VUSHR $20, V17.S4, V17.S4
+	VSUB V10.S4, V17.S4, V17.S4
+	WORD $0x4ea96631 // smax v17.4s, v17.4s, v9.4s
+	VBSL V4.B16, V17.B16, V16.B16
+	VUSHR $24, V3.S4, V3.S4
+	VAND V8.B16, V3.B16, V3.B16
+	VORR V3.B16, V16.B16, V16.B16
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V17.B16
+	VUMIN V15.S4, V17.S4, V17.S4
+	VAND V11.B16, V17.B16, V18.B16
+	VUMAX V13.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d631 // fadd v17.4s, v17.4s, v18.4s
+	WORD $0x4eb2d631 // fsub v17.4s, v17.4s, v18.4s
+	VUSHR $20, V17.S4, V17.S4
+	VSUB V10.S4, V17.S4, V17.S4
+	WORD $0x4ea96631 // smax v17.4s, v17.4s, v9.4s
+	VBSL V4.B16, V17.B16, V3.B16
+	VUSHR $24, V0.S4, V0.S4
+	VAND V8.B16, V0.B16, V0.B16
+	VORR V0.B16, V3.B16, V3.B16
+longtailrarenarrow:
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614822 // sqxtn2 v2.8h, v1.4s
+	WORD $0x0e614a10 // sqxtn v16.4h, v16.4s
+	WORD $0x4e614870 // sqxtn2 v16.8h, v3.4s
+	WORD $0x2e212842 // sqxtun v2.8b, v2.8h
+	WORD $0x6e212a02 // sqxtun2 v2.16b, v16.8h
+	FMOVQ F2, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -6829,7 +8042,8 @@ TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V15 most, V14 0x7fffffff, V13 0x7f800000, V12 0x3f800000, V11 0x4a800000, V10 0x8
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 16
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -6850,6 +8064,12 @@ TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $184-64
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
+	CMP $128, R6
+	BLT groups
+	AND $15, R6, R16
+	CBZ R16, longs
+	CMP $1, R5
+	BEQ longs
 groups:
 	MOVD R6, R4
 	MUL R5, R4, R4
@@ -7258,6 +8478,254 @@ groupmore:
 	B groupbegin
 groupdone:
 	RET
+longs:
+	VLD1R (R3), [V0.S4]
+	MOVD $1, R16
+	VDUP R16, V1.S4
+	VSUB V1.S4, V0.S4, V9.S4
+	VLD1R (R2), [V8.S4]
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	VFMLS V8.S4, V9.S4, V0.S4
+	MOVD $880803840, R16
+	VDUP R16, V1.S4
+	VMOV V0.B16, V2.B16
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x6e29dc47 // fmul v7.4s, v2.4s, v9.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT longtail
+longloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V2.B16
+	WORD $0x6eac2c42 // uqsub v2.4s, v2.4s, v12.4s
+	VADD V11.S4, V2.S4, V5.S4
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VSUB V5.S4, V1.S4, V1.S4
+	VUSHR $22, V2.S4, V2.S4
+	VADD V2.S4, V1.S4, V1.S4
+	VUSHR $28, V4.S4, V4.S4
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	VAND V14.B16, V3.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V2.B16, V2.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVD F1, (R0)
+longback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE longloop
+longtail:
+	CBZ R4, longend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V0.S4, V1.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
+	VFMLA V9.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS longtailrare
+	VAND V14.B16, V2.B16, V0.B16
+	VUMIN V15.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VSUB V6.S4, V0.S4, V0.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V0.S4, V0.S4
+	VUSHR $28, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	CMP $5, R4
+	BLT longtailnarrow
+	VAND V14.B16, V1.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VUSHR $28, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	CMP $9, R4
+	BLT longtailnarrow
+	VAND V14.B16, V4.B16, V1.B16
+	VUMIN V15.S4, V1.S4, V1.S4
+	VAND V13.B16, V1.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VSUB V6.S4, V1.S4, V1.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V1.S4, V1.S4
+	VUSHR $28, V4.S4, V4.S4
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V1.B16, V1.B16
+	CMP $13, R4
+	BLT longtailnarrow
+	VAND V14.B16, V3.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V13.B16, V4.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VUSHR $28, V3.S4, V3.S4
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V4.B16, V4.B16
+longtailnarrow:
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614881 // sqxtn2 v1.8h, v4.4s
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVD F1, 16(RSP)
+longtailback:
+	MOVD $0, R17
+	ADD R4<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $2, R20, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	TBZ $1, R20, piece15
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece15:
+	TBZ $0, R20, piece16
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece16:
+	ADD R4>>1, R0, R0
+	ADD R4<<1, R1, R1
+longend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, longs
+	RET
 lanes:
 	MOVD R5, R4
 	CMP $16, R4
@@ -7372,22 +8840,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
+piece17:
+	TBZ $2, R4, piece18
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece10:
-	TBZ $1, R4, piece11
+piece18:
+	TBZ $1, R4, piece19
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece11:
-	TBZ $0, R4, piece12
+piece19:
+	TBZ $0, R4, piece20
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece12:
+piece20:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -7395,24 +8863,24 @@ piece12:
 	FMOVQ F31, 112(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
+	TBZ $3, R4, piece21
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
+piece21:
+	TBZ $2, R4, piece22
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
+piece22:
+	TBZ $1, R4, piece23
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
+piece23:
+	TBZ $0, R4, piece24
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece16:
+piece24:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
@@ -7420,24 +8888,24 @@ piece16:
 	FMOVQ F31, 176(RSP)
 	MOVD R3, R16
 	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
+	TBZ $3, R4, piece25
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
+piece25:
+	TBZ $2, R4, piece26
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
+piece26:
+	TBZ $1, R4, piece27
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
+piece27:
+	TBZ $0, R4, piece28
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece20:
+piece28:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
@@ -7553,22 +9021,22 @@ lanetailback:
 	ADD $1, R4, R20
 	MOVD $0, R19
 	ADD R20>>1, R19, R20
-	TBZ $3, R20, piece21
+	TBZ $3, R20, piece29
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R20, piece22
+piece29:
+	TBZ $2, R20, piece30
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R20, piece23
+piece30:
+	TBZ $1, R20, piece31
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R20, piece24
+piece31:
+	TBZ $0, R20, piece32
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-piece24:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -7889,6 +9357,177 @@ groupmeetrare:
 	SUB R8, R8, R8
 	ADD $16, R8, R8
 	B grouppieces
+longrare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VAND V3.B16, V2.B16, V3.B16
+	VAND V1.B16, V2.B16, V2.B16
+	VUSHR $28, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VAND V2.B16, V1.B16, V2.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V13.B16, V4.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	VSUB V6.S4, V4.S4, V4.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V4.S4, V4.S4
+	VAND V4.B16, V2.B16, V4.B16
+	VAND V1.B16, V2.B16, V2.B16
+	VUSHR $28, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V4.B16, V4.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V5.B16
+	WORD $0x6eac2ca5 // uqsub v5.4s, v5.4s, v12.4s
+	VADD V11.S4, V5.S4, V6.S4
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VSUB V6.S4, V2.S4, V2.S4
+	VUSHR $22, V5.S4, V5.S4
+	VADD V5.S4, V2.S4, V2.S4
+	VAND V2.B16, V1.B16, V2.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614844 // sqxtn2 v4.8h, v2.4s
+	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD $0x6e212883 // sqxtun2 v3.16b, v4.8h
+	VUZP1 V3.B16, V3.B16, V0.B16
+	VUZP2 V3.B16, V3.B16, V3.B16
+	VSLI $4, V3.B16, V0.B16
+	FMOVD F0, (R0)
+	B longback
+longtailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V3.B16
+	VUMIN V15.S4, V3.S4, V3.S4
+	VAND V13.B16, V3.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	VSUB V5.S4, V3.S4, V3.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V3.S4, V3.S4
+	VAND V3.B16, V2.B16, V3.B16
+	VAND V1.B16, V2.B16, V2.B16
+	VUSHR $28, V2.S4, V2.S4
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
+	CMP $5, R4
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V2.B16
+	VUMIN V15.S4, V2.S4, V2.S4
+	VAND V13.B16, V2.B16, V4.B16
+	WORD $0x6eac2c84 // uqsub v4.4s, v4.4s, v12.4s
+	VADD V11.S4, V4.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VSUB V5.S4, V2.S4, V2.S4
+	VUSHR $22, V4.S4, V4.S4
+	VADD V4.S4, V2.S4, V2.S4
+	VAND V2.B16, V1.B16, V2.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	CMP $9, R4
+	BLT longtailrarenarrow
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
+	VAND V14.B16, V1.B16, V5.B16
+	VUMIN V15.S4, V5.S4, V5.S4
+	VAND V13.B16, V5.B16, V6.B16
+	WORD $0x6eac2cc6 // uqsub v6.4s, v6.4s, v12.4s
+	VADD V11.S4, V6.S4, V16.S4
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	VSUB V16.S4, V5.S4, V5.S4
+	VUSHR $22, V6.S4, V6.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VAND V5.B16, V4.B16, V5.B16
+	VAND V1.B16, V4.B16, V4.B16
+	VUSHR $28, V4.S4, V4.S4
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V5.B16, V5.B16
+	CMP $13, R4
+	BLT longtailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V14.B16, V0.B16, V4.B16
+	VUMIN V15.S4, V4.S4, V4.S4
+	VAND V13.B16, V4.B16, V6.B16
+	WORD $0x6eac2cc6 // uqsub v6.4s, v6.4s, v12.4s
+	VADD V11.S4, V6.S4, V16.S4
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	VSUB V16.S4, V4.S4, V4.S4
+	VUSHR $22, V6.S4, V6.S4
+	VADD V6.S4, V4.S4, V4.S4
+	VAND V4.B16, V1.B16, V4.B16
+	VAND V0.B16, V1.B16, V1.B16
+	VUSHR $28, V1.S4, V1.S4
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V4.B16, V4.B16
+longtailrarenarrow:
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x2e212863 // sqxtun v3.8b, v3.8h
+	WORD $0x6e2128a3 // sqxtun2 v3.16b, v5.8h
+	VUZP1 V3.B16, V3.B16, V0.B16
+	VUZP2 V3.B16, V3.B16, V3.B16
+	VSLI $4, V3.B16, V0.B16
+	FMOVD F0, 16(RSP)
+	B longtailback
 lanerare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h

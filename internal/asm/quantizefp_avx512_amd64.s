@@ -479,23 +479,24 @@ grouppiece:
 	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z8, Z1, Z0
 	VFNMADD231PS Z7, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z7, Z0, Z2
 	VFMSUB231PS  Z8, Z2, Z0
 	VFNMADD231PS Z7, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z7, Z0, Z3
 	VFMSUB231PS  Z8, Z3, Z0
 	VFNMADD231PS Z7, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z7, Z0, Z4
 	VFMSUB231PS  Z8, Z4, Z0
 	VFNMADD231PS Z7, Z0, Z4
@@ -561,6 +562,7 @@ grouptailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z9, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -1104,32 +1106,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (BX), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
@@ -1194,6 +1197,7 @@ lanetailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z9, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -1427,9 +1431,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1457,9 +1461,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1487,9 +1491,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1517,9 +1521,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1529,6 +1533,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -1547,8 +1552,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -1565,8 +1570,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -1583,8 +1588,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
@@ -1605,6 +1610,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -2006,6 +2012,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VDIVPS       Z1, Z0, Z0
@@ -2025,9 +2032,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z3
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -2044,9 +2051,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -2063,9 +2070,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z5
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
@@ -2086,6 +2093,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -2513,17 +2521,18 @@ grouppiece:
 	VBROADCASTSS (DX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z8, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
 	VMULPS       Z8, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
 	VMULPS       Z8, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
 	VMULPS       Z8, Z3, Z3
 	VADDPS       Z1, Z0, Z4
 	VADDPS       Z3, Z2, Z5
@@ -2587,6 +2596,7 @@ grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z9, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
@@ -3050,21 +3060,22 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VMOVUPS.Z  (DX), K7, Z1
 	VMULPS     Z1, Z0, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z1
-	VMOVUPS.Z  64(DX), K6, Z2
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z1
+	VMOVUPS.Z  64(DX), K7, Z2
 	VMULPS     Z2, Z1, Z1
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z2
-	VMOVUPS.Z  128(DX), K6, Z3
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z2
+	VMOVUPS.Z  128(DX), K7, Z3
 	VMULPS     Z3, Z2, Z2
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z3
-	VMOVUPS.Z  192(DX), K6, Z4
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z3
+	VMOVUPS.Z  192(DX), K7, Z4
 	VMULPS     Z4, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
@@ -3128,6 +3139,7 @@ lanetailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z9, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -3353,8 +3365,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -3379,8 +3391,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -3405,8 +3417,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -3431,8 +3443,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -3441,6 +3453,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z8, Z0, Z0
 	VPANDD       Z14, Z0, Z1
@@ -3459,8 +3472,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z2
 	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -3477,8 +3490,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
 	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -3495,8 +3508,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z2
 	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
@@ -3517,6 +3530,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -3893,6 +3907,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMULPS       Z1, Z0, Z0
@@ -3912,9 +3927,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z2
-	VMOVUPS.Z    64(DX), K6, Z3
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z2
+	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -3931,9 +3946,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
+	VMOVUPS.Z    128(DX), K7, Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -3950,9 +3965,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z2
-	VMOVUPS.Z    192(DX), K6, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z2
+	VMOVUPS.Z    192(DX), K7, Z5
 	VMULPS       Z5, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
@@ -3973,6 +3988,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -4451,23 +4467,24 @@ grouppiece:
 	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z7, Z0, Z1
 	VFMSUB231PS  Z8, Z1, Z0
 	VFNMADD231PS Z7, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z7, Z0, Z2
 	VFMSUB231PS  Z8, Z2, Z0
 	VFNMADD231PS Z7, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z7, Z0, Z3
 	VFMSUB231PS  Z8, Z3, Z0
 	VFNMADD231PS Z7, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z7, Z0, Z4
 	VFMSUB231PS  Z8, Z4, Z0
 	VFNMADD231PS Z7, Z0, Z4
@@ -4533,6 +4550,7 @@ grouptailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z9, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -5076,32 +5094,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (BX), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
@@ -5166,6 +5185,7 @@ lanetailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z9, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -5399,9 +5419,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -5429,9 +5449,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -5459,9 +5479,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -5489,9 +5509,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z8
-	VBROADCASTSS 4(DX), K6, Z7
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -5501,6 +5521,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -5519,8 +5540,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -5537,8 +5558,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -5555,8 +5576,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VDIVPS       Z8, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
@@ -5577,6 +5598,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -5978,6 +6000,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VDIVPS       Z1, Z0, Z0
@@ -5997,9 +6020,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z3
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -6016,9 +6039,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -6035,9 +6058,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z5
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
@@ -6058,6 +6081,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -6485,17 +6509,18 @@ grouppiece:
 	VBROADCASTSS (DX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z8, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
 	VMULPS       Z8, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
 	VMULPS       Z8, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
 	VMULPS       Z8, Z3, Z3
 	VADDPS       Z1, Z0, Z4
 	VADDPS       Z3, Z2, Z5
@@ -6559,6 +6584,7 @@ grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z9, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
@@ -7022,21 +7048,22 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VMOVUPS.Z  (DX), K7, Z1
 	VMULPS     Z1, Z0, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z1
-	VMOVUPS.Z  64(DX), K6, Z2
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z1
+	VMOVUPS.Z  64(DX), K7, Z2
 	VMULPS     Z2, Z1, Z1
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z2
-	VMOVUPS.Z  128(DX), K6, Z3
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z2
+	VMOVUPS.Z  128(DX), K7, Z3
 	VMULPS     Z3, Z2, Z2
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z3
-	VMOVUPS.Z  192(DX), K6, Z4
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z3
+	VMOVUPS.Z  192(DX), K7, Z4
 	VMULPS     Z4, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
@@ -7100,6 +7127,7 @@ lanetailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z9, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -7325,8 +7353,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -7351,8 +7379,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -7377,8 +7405,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -7403,8 +7431,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z8
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -7413,6 +7441,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z8, Z0, Z0
 	VPANDD       Z14, Z0, Z1
@@ -7431,8 +7460,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z2
 	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -7449,8 +7478,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
 	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -7467,8 +7496,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z2
 	VMULPS       Z8, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
@@ -7489,6 +7518,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -7865,6 +7895,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMULPS       Z1, Z0, Z0
@@ -7884,9 +7915,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z2
-	VMOVUPS.Z    64(DX), K6, Z3
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z2
+	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -7903,9 +7934,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
+	VMOVUPS.Z    128(DX), K7, Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -7922,9 +7953,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z10, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z2
-	VMOVUPS.Z    192(DX), K6, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z2
+	VMOVUPS.Z    192(DX), K7, Z5
 	VMULPS       Z5, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
@@ -7945,6 +7976,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z9, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -8441,23 +8473,24 @@ grouppiece:
 	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z5, Z0, Z1
 	VFMSUB231PS  Z6, Z1, Z0
 	VFNMADD231PS Z5, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z5, Z0, Z2
 	VFMSUB231PS  Z6, Z2, Z0
 	VFNMADD231PS Z5, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z5, Z0, Z3
 	VFMSUB231PS  Z6, Z3, Z0
 	VFNMADD231PS Z5, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z5, Z0, Z4
 	VFMSUB231PS  Z6, Z4, Z0
 	VFNMADD231PS Z5, Z0, Z4
@@ -8527,6 +8560,7 @@ grouptailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z7, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 grouptailback:
@@ -9090,32 +9124,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (BX), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
@@ -9184,6 +9219,7 @@ lanetailnarrow:
 	VPACKSSDW Z3, Z2, Z2
 	VPACKUSWB Z2, Z0, Z0
 	VPERMD    Z0, Z7, Z0
+	KMOVQ     K0, K7
 	VMOVDQU8  Z0, K7, (DI)
 
 lanetailback:
@@ -9429,9 +9465,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -9459,9 +9495,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -9489,9 +9525,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -9519,9 +9555,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -9531,6 +9567,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
@@ -9550,8 +9587,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -9569,8 +9606,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -9588,8 +9625,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z16
@@ -9611,6 +9648,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z16, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -10032,6 +10070,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VDIVPS       Z1, Z0, Z0
@@ -10052,9 +10091,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(DX), K6, Z3
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z3
@@ -10072,9 +10111,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
 	CMPQ         R8, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(DX), K6, Z4
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z4
 	VDIVPS       Z4, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z4
@@ -10092,9 +10131,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z0, Z4
 	CMPQ         R8, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(DX), K6, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z5
 	VDIVPS       Z5, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VPANDD       Z14, Z0, Z5
@@ -10116,6 +10155,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -10561,17 +10601,18 @@ grouppiece:
 	VBROADCASTSS (DX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z6, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
 	VMULPS       Z6, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
 	VMULPS       Z6, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
 	VMULPS       Z6, Z3, Z3
 	VADDPS       Z1, Z0, Z4
 	VADDPS       Z3, Z2, Z5
@@ -10639,6 +10680,7 @@ grouptailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z7, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 grouptailback:
@@ -11122,21 +11164,22 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VMOVUPS.Z  (DX), K7, Z1
 	VMULPS     Z1, Z0, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z1
-	VMOVUPS.Z  64(DX), K6, Z2
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z1
+	VMOVUPS.Z  64(DX), K7, Z2
 	VMULPS     Z2, Z1, Z1
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z2
-	VMOVUPS.Z  128(DX), K6, Z3
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z2
+	VMOVUPS.Z  128(DX), K7, Z3
 	VMULPS     Z3, Z2, Z2
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z3
-	VMOVUPS.Z  192(DX), K6, Z4
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z3
+	VMOVUPS.Z  192(DX), K7, Z4
 	VMULPS     Z4, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
@@ -11204,6 +11247,7 @@ lanetailnarrow:
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
 	VPERMD    Z4, Z7, Z4
+	KMOVQ     K0, K7
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -11441,8 +11485,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -11467,8 +11511,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -11493,8 +11537,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -11519,8 +11563,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -11529,6 +11573,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z6, Z0, Z0
 	VPANDD       Z14, Z0, Z1
@@ -11548,8 +11593,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z2
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z2
 	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -11567,8 +11612,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z8, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
 	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -11586,8 +11631,8 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z8, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          grouptailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z2
 	VMULPS       Z6, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
@@ -11609,6 +11654,7 @@ grouptailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
@@ -12005,6 +12051,7 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMULPS       Z1, Z0, Z0
@@ -12025,9 +12072,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z2, Z1
 	CMPQ         BX, $+17
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z2
-	VMOVUPS.Z    64(DX), K6, Z3
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z2
+	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z2, Z2
 	VPANDD       Z14, Z2, Z3
 	VPMINUD      Z15, Z3, Z3
@@ -12045,9 +12092,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z4, Z3
 	CMPQ         BX, $+33
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z2
-	VMOVUPS.Z    128(DX), K6, Z4
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
+	VMOVUPS.Z    128(DX), K7, Z4
 	VMULPS       Z4, Z2, Z2
 	VPANDD       Z14, Z2, Z4
 	VPMINUD      Z15, Z4, Z4
@@ -12065,9 +12112,9 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z8, Z5, Z4
 	CMPQ         BX, $+49
 	JLT          lanetailrarenarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z2
-	VMOVUPS.Z    192(DX), K6, Z5
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z2
+	VMOVUPS.Z    192(DX), K7, Z5
 	VMULPS       Z5, Z2, Z2
 	VPANDD       Z14, Z2, Z5
 	VPMINUD      Z15, Z5, Z5
@@ -12089,6 +12136,7 @@ lanetailrarenarrow:
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
 	VPERMD    Z1, Z7, Z1
+	KMOVQ     K0, K7
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -12581,23 +12629,24 @@ grouppiece:
 	VBROADCASTSS (BX), Z5
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z5, Z0, Z1
 	VFMSUB231PS  Z6, Z1, Z0
 	VFNMADD231PS Z5, Z0, Z1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
 	VMULPS       Z5, Z0, Z2
 	VFMSUB231PS  Z6, Z2, Z0
 	VFNMADD231PS Z5, Z0, Z2
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
 	VMULPS       Z5, Z0, Z3
 	VFMSUB231PS  Z6, Z3, Z0
 	VFNMADD231PS Z5, Z0, Z3
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
 	VMULPS       Z5, Z0, Z4
 	VFMSUB231PS  Z6, Z4, Z0
 	VFNMADD231PS Z5, Z0, Z4
@@ -12664,6 +12713,7 @@ grouptailnarrow:
 	VPACKUSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z9, Z0
 	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
@@ -12671,8 +12721,8 @@ grouptailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 grouptailback:
 	MOVQ  R8, AX
@@ -13232,32 +13282,33 @@ lanetail:
 	JEQ          laneend
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (BX), K7, Z1
 	VMULPS       Z1, Z0, Z2
 	VMOVUPS.Z    (DX), K7, Z3
 	VFMSUB231PS  Z3, Z2, Z0
 	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z0
-	VMOVUPS.Z    64(BX), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z1
 	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K6, Z4
+	VMOVUPS.Z    64(DX), K7, Z4
 	VFMSUB231PS  Z4, Z3, Z0
 	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z0
-	VMOVUPS.Z    128(BX), K6, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z1
 	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K6, Z5
+	VMOVUPS.Z    128(DX), K7, Z5
 	VFMSUB231PS  Z5, Z4, Z0
 	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z0
-	VMOVUPS.Z    192(BX), K6, Z1
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z1
 	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K6, Z6
+	VMOVUPS.Z    192(DX), K7, Z6
 	VFMSUB231PS  Z6, Z5, Z0
 	VFNMADD231PS Z1, Z0, Z5
 	VADDPS       Z3, Z2, Z0
@@ -13323,6 +13374,7 @@ lanetailnarrow:
 	VPACKUSWB  Z2, Z0, Z0
 	VPERMD     Z0, Z9, Z0
 	VPANDD     Z8, Z0, Z1
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z1, K7, Z1
 	VPMADDUBSW Z7, Z1, Z1
 	VPMOVWB    Z1, Y1
@@ -13330,8 +13382,8 @@ lanetailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y1, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y1, K7, (DI)
 
 lanetailback:
 laneend:
@@ -13576,9 +13628,9 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -13606,9 +13658,9 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -13636,9 +13688,9 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -13666,9 +13718,9 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(BX), K6, Z6
-	VBROADCASTSS 4(DX), K6, Z5
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z6
+	VBROADCASTSS 4(DX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -13678,6 +13730,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
@@ -13696,8 +13749,8 @@ grouptailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	CMPQ       R8, $+17
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z0
 	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
@@ -13715,8 +13768,8 @@ grouptailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	CMPQ       R8, $+33
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z0
 	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z3
@@ -13734,8 +13787,8 @@ grouptailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	CMPQ       R8, $+49
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z0
 	VDIVPS     Z6, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z4
@@ -13758,6 +13811,7 @@ grouptailrarenarrow:
 	VPACKUSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z9, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -13765,8 +13819,8 @@ grouptailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -14191,6 +14245,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VMOVUPS.Z  (DX), K7, Z1
 	VDIVPS     Z1, Z0, Z0
@@ -14210,9 +14265,9 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	CMPQ       R8, $+17
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
-	VMOVUPS.Z  64(DX), K6, Z2
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z0
+	VMOVUPS.Z  64(DX), K7, Z2
 	VDIVPS     Z2, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z2
@@ -14230,9 +14285,9 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	CMPQ       R8, $+33
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
-	VMOVUPS.Z  128(DX), K6, Z3
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z0
+	VMOVUPS.Z  128(DX), K7, Z3
 	VDIVPS     Z3, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z3
@@ -14250,9 +14305,9 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	CMPQ       R8, $+49
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
-	VMOVUPS.Z  192(DX), K6, Z4
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z0
+	VMOVUPS.Z  192(DX), K7, Z4
 	VDIVPS     Z4, Z0, Z0
 	VCMPPS     $0x07, Z0, Z0, K1
 	VPANDD     Z14, Z0, Z4
@@ -14275,6 +14330,7 @@ lanetailrarenarrow:
 	VPACKUSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z9, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -14282,8 +14338,8 @@ lanetailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 // func QuantizeFpPowerOfTwoE2M1PackedAVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
@@ -14724,17 +14780,18 @@ grouppiece:
 	VBROADCASTSS (DX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z6, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(SI), K6, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z1
 	VMULPS       Z6, Z1, Z1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(SI), K6, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z2
 	VMULPS       Z6, Z2, Z2
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(SI), K6, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z3
 	VMULPS       Z6, Z3, Z3
 	VADDPS       Z1, Z0, Z4
 	VADDPS       Z3, Z2, Z5
@@ -14799,6 +14856,7 @@ grouptailnarrow:
 	VPACKUSWB  Z1, Z4, Z4
 	VPERMD     Z4, Z9, Z4
 	VPANDD     Z8, Z4, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -14806,8 +14864,8 @@ grouptailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 grouptailback:
 	MOVQ  BX, AX
@@ -15287,21 +15345,22 @@ lanetail:
 	JEQ        laneend
 	MOVQ       $-1, AX
 	BZHIQ      BX, AX, AX
-	KMOVQ      AX, K7
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VMOVUPS.Z  (DX), K7, Z1
 	VMULPS     Z1, Z0, Z0
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z1
-	VMOVUPS.Z  64(DX), K6, Z2
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z1
+	VMOVUPS.Z  64(DX), K7, Z2
 	VMULPS     Z2, Z1, Z1
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z2
-	VMOVUPS.Z  128(DX), K6, Z3
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z2
+	VMOVUPS.Z  128(DX), K7, Z3
 	VMULPS     Z3, Z2, Z2
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z3
-	VMOVUPS.Z  192(DX), K6, Z4
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z3
+	VMOVUPS.Z  192(DX), K7, Z4
 	VMULPS     Z4, Z3, Z3
 	VADDPS     Z1, Z0, Z4
 	VADDPS     Z3, Z2, Z5
@@ -15366,6 +15425,7 @@ lanetailnarrow:
 	VPACKUSWB  Z1, Z4, Z4
 	VPERMD     Z4, Z9, Z4
 	VPANDD     Z8, Z4, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -15373,8 +15433,8 @@ lanetailnarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 
 lanetailback:
 laneend:
@@ -15611,8 +15671,8 @@ groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -15637,8 +15697,8 @@ groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -15663,8 +15723,8 @@ groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -15689,8 +15749,8 @@ groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
-	KMOVW        AX, K6
-	VBROADCASTSS 4(DX), K6, Z6
+	KMOVW        AX, K7
+	VBROADCASTSS 4(DX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -15699,6 +15759,7 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z1
@@ -15717,8 +15778,8 @@ grouptailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	CMPQ       BX, $+17
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z0
 	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
@@ -15736,8 +15797,8 @@ grouptailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	CMPQ       BX, $+33
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z0
 	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
@@ -15755,8 +15816,8 @@ grouptailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	CMPQ       BX, $+49
 	JLT        grouptailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z0
 	VMULPS     Z6, Z0, Z0
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
@@ -15779,6 +15840,7 @@ grouptailrarenarrow:
 	VPACKUSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z9, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -15786,8 +15848,8 @@ grouptailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        grouptailback
 
 groupmeetrare:
@@ -16187,6 +16249,7 @@ lanerare:
 	JMP        laneback
 
 lanetailrare:
+	KMOVQ      K0, K7
 	VMOVUPS.Z  (SI), K7, Z0
 	VMOVUPS.Z  (DX), K7, Z1
 	VMULPS     Z1, Z0, Z0
@@ -16206,9 +16269,9 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z1
 	CMPQ       BX, $+17
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x10, K7, K6
-	VMOVUPS.Z  64(SI), K6, Z0
-	VMOVUPS.Z  64(DX), K6, Z2
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(SI), K7, Z0
+	VMOVUPS.Z  64(DX), K7, Z2
 	VMULPS     Z2, Z0, Z0
 	VPANDD     Z14, Z0, Z2
 	VPMINUD    Z15, Z2, Z2
@@ -16226,9 +16289,9 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z2
 	CMPQ       BX, $+33
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x20, K7, K6
-	VMOVUPS.Z  128(SI), K6, Z0
-	VMOVUPS.Z  128(DX), K6, Z3
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(SI), K7, Z0
+	VMOVUPS.Z  128(DX), K7, Z3
 	VMULPS     Z3, Z0, Z0
 	VPANDD     Z14, Z0, Z3
 	VPMINUD    Z15, Z3, Z3
@@ -16246,9 +16309,9 @@ lanetailrare:
 	VPTERNLOGD $0xf8, Z10, Z0, Z3
 	CMPQ       BX, $+49
 	JLT        lanetailrarenarrow
-	KSHIFTRQ   $0x30, K7, K6
-	VMOVUPS.Z  192(SI), K6, Z0
-	VMOVUPS.Z  192(DX), K6, Z4
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(SI), K7, Z0
+	VMOVUPS.Z  192(DX), K7, Z4
 	VMULPS     Z4, Z0, Z0
 	VPANDD     Z14, Z0, Z4
 	VPMINUD    Z15, Z4, Z4
@@ -16271,6 +16334,7 @@ lanetailrarenarrow:
 	VPACKUSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z9, Z1
 	VPANDD     Z8, Z1, Z0
+	KMOVQ      K0, K7
 	VMOVDQU8.Z Z0, K7, Z0
 	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
@@ -16278,8 +16342,8 @@ lanetailrarenarrow:
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
-	KMOVQ      AX, K6
-	VMOVDQU8   Y0, K6, (DI)
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (DI)
 	JMP        lanetailback
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
